@@ -1,0 +1,106 @@
+"""Chat messages ↔ token ids, exactly: rendering with attribution, parsing, and bridging to the next turn.
+
+    >>> from renderers import create_renderer
+    >>> renderer = create_renderer("Qwen/Qwen3-8B")  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ._bridge import Bridge, Refusal, RefusalCode
+    from ._calls import ReadCall, ToolCallParseStatus
+    from ._create import create_renderer
+    from ._errors import BadMessage, BadOption, InputError, RenderersError, RenderersWarning, TokenizerMismatch
+    from ._family import Family
+    from ._messages import Conversation, Policy, Turn
+    from ._plain import PlainRenderer
+    from ._reader import CallRead, Event, Mark, ParsedResponse, ParsedToolCall, Reader, Refiled, Reply, State, TextDelta
+    from ._rendered import RenderedTokens
+    from ._renderer import Identity, Renderer, Rewritten
+    from ._tokenizers import Tokenizer
+    from ._writer import Field, Piece, Writer
+
+_HOMES = {
+    "_bridge": ("Bridge", "Refusal", "RefusalCode"),
+    "_calls": ("ReadCall", "ToolCallParseStatus"),
+    "_create": ("create_renderer",),
+    "_errors": ("BadMessage", "BadOption", "InputError", "RenderersError", "RenderersWarning", "TokenizerMismatch"),
+    "_family": ("Family",),
+    "_messages": ("Conversation", "Policy", "Turn"),
+    "_plain": ("PlainRenderer",),
+    "_reader": (
+        "CallRead",
+        "Event",
+        "Mark",
+        "ParsedResponse",
+        "ParsedToolCall",
+        "Reader",
+        "Refiled",
+        "Reply",
+        "State",
+        "TextDelta",
+    ),
+    "_rendered": ("RenderedTokens",),
+    "_renderer": ("Identity", "Renderer", "Rewritten"),
+    "_tokenizers": ("Tokenizer",),
+    "_writer": ("Field", "Piece", "Writer"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [  # noqa: F822 - loaded when first asked for
+    "BadMessage",
+    "BadOption",
+    "Bridge",
+    "CallRead",
+    "Conversation",
+    "Event",
+    "Family",
+    "Field",
+    "Identity",
+    "InputError",
+    "Mark",
+    "ParsedResponse",
+    "ParsedToolCall",
+    "Piece",
+    "PlainRenderer",
+    "Policy",
+    "ReadCall",
+    "Reader",
+    "Refiled",
+    "Refusal",
+    "RefusalCode",
+    "RenderedTokens",
+    "Renderer",
+    "RenderersError",
+    "RenderersWarning",
+    "Reply",
+    "Rewritten",
+    "State",
+    "TextDelta",
+    "Tokenizer",
+    "TokenizerMismatch",
+    "ToolCallParseStatus",
+    "Turn",
+    "Writer",
+    "__version__",
+    "create_renderer",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("renderers")
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{_HOME_OF[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

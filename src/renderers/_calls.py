@@ -1,0 +1,282 @@
+"""How tool calls are spelt and read back, one room a spelling.
+
+A reader takes the text between a call's opening and its close, the header before it (where a format has one) and the
+tools' parameter schemas by name. It returns what it found with a status, never raises, and takes linear time. A closing tag inside a value is no close: the first one that something
+legal follows is.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from ._messages import Call, to_json
+from ._writer import Field, Writer
+
+
+class ToolCallParseStatus(str, Enum):
+    """What became of a sampled call."""
+
+    OK = "ok"
+    INVALID_JSON = "invalid_json"
+    UNCLOSED_BLOCK = "unclosed_block"
+    MISSING_NAME = "missing_name"
+    MALFORMED_STRUCTURE = "malformed_structure"
+    UNKNOWN_TOOL = "unknown_tool"
+
+
+Schema = Mapping[str, Any]
+Schemas = Mapping[str, Schema]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadCall:
+    """What a call's text says.
+
+    Attributes:
+        arguments: the values; a JSON text where Python cannot hold it (integers of thousands of digits,
+            nesting of thousands of levels) or where it is no object; None where there is nothing to read.
+        json_text: the arguments verbatim as sampled, for the spellings that write JSON.
+    """
+
+    name: str | None
+    arguments: dict[str, Any] | str | None
+    status: ToolCallParseStatus = ToolCallParseStatus.OK
+    json_text: str | None = None
+    id: str | None = None
+
+
+_OK = ToolCallParseStatus.OK
+_MALFORMED = ToolCallParseStatus.MALFORMED_STRUCTURE
+
+
+# ---- JSON -----------------------------------------------------------------------------------
+
+_STRING = r'"(?:[^"\\]|\\.)*"'
+_STRUCTURE = re.compile(rf"{_STRING}|[][{{}}]|:|,", re.S)
+
+
+def json_members(text: str) -> list[tuple[str, str]] | None:
+    """The members of a JSON object as (key, verbatim value text), without recursion; None if it is no object."""
+    start, end = len(text) - len(text.lstrip()), len(text.rstrip())
+    if end - start < 2 or text[start] != "{" or text[end - 1] != "}":
+        return None
+    if not text[start + 1 : end - 1].strip():
+        return []
+    members: list[tuple[str, str]] = []
+    depth, key, begin = 0, None, start + 1
+    for match in _STRUCTURE.finditer(text, start, end):
+        token = match.group()
+        if token in "{[":
+            depth += 1
+        elif token in "}]":
+            depth -= 1
+        if depth == 1 and token == ":" and key is None:
+            key, begin = text[begin : match.start()].strip(), match.end()
+        elif key is not None and (depth == 1 and token == "," or depth == 0):
+            if not re.fullmatch(_STRING, key, re.S):
+                return None
+            members.append((key, text[begin : match.start()].strip()))
+            key, begin = None, match.end()
+            if depth == 0:
+                break
+    closed = depth == 0 and key is None and begin == end
+    return members if closed else None
+
+
+def load_json(text: str) -> tuple[Any, bool]:
+    """The value of a JSON text and whether it is valid; the text itself where Python cannot hold the value."""
+    try:
+        return json.loads(text), True
+    except json.JSONDecodeError:
+        return None, False
+    except (ValueError, RecursionError):  # an integer of thousands of digits; nesting beyond the stack
+        return text, True
+
+
+def read_json_object(text: str, header: str, schemas: Schemas) -> ReadCall:
+    """``{"name": …, "arguments": …}`` (Qwen, Hermes)."""
+    members = json_members(text)
+    if members is None:
+        return ReadCall(None, None, ToolCallParseStatus.INVALID_JSON)
+    found = {load_json(key)[0]: value for key, value in members}
+    name, _ = load_json(found["name"]) if "name" in found else (None, False)
+    if not isinstance(name, str) or not name or found["name"][:1] != '"':
+        return ReadCall(None, None, ToolCallParseStatus.MISSING_NAME, found.get("arguments"))
+    return read_json_arguments(name, found.get("arguments", "{}"))
+
+
+def read_json_arguments(name: str, text: str) -> ReadCall:
+    """The arguments of a call whose name is known, as a JSON text."""
+    if not text.strip():
+        return ReadCall(name, {}, _OK, text)
+    value, valid = load_json(text)
+    if not valid:
+        return ReadCall(name, None, ToolCallParseStatus.INVALID_JSON, text)
+    if isinstance(value, (dict, str)):
+        return ReadCall(name, value, _OK, text)
+    return ReadCall(name, None, _MALFORMED, text)
+
+
+def write_json_object(call: Call, out: Writer) -> None:
+    """``{"name": "N", "arguments": A}``; a JSON text is written verbatim."""
+    out.frame('{"name": "')
+    out.body(call.name, Field.CALL_NAME)
+    out.frame('", "arguments": ')
+    out.body(call.as_json(), Field.CALL_ARGUMENTS)
+    out.frame("}")
+
+
+# ---- key and value in tags ------------------------------------------------------------------
+
+
+def _read_tagged(
+    text: str, position: int, opening: re.Pattern[str], close: str, after: re.Pattern[str], end: re.Pattern[str]
+) -> tuple[dict[str, str], bool]:
+    """Arguments as text from `position` on, and whether the whole call is well formed.
+
+    `opening` captures a key; its value lasts until the first `close` that `after` follows; `end` must match
+    what is left.
+    """
+    values: dict[str, str] = {}
+    while match := opening.match(text, position):
+        stop = text.find(close, match.end())
+        while stop >= 0 and not after.match(text, stop + len(close)):
+            stop = text.find(close, stop + len(close))
+        if stop < 0 or match.group(1) in values:
+            return values, False
+        values[match.group(1)] = text[match.end() : stop]
+        position = stop + len(close)
+    return values, end.match(text, position) is not None
+
+
+_FUNCTION = re.compile(r"\s*<function=([^>\n]*)>")
+_PARAMETER = re.compile(r"\s*<parameter=([^>\n]*)>")
+_AFTER_PARAMETER = re.compile(r"\s*(?:<parameter=[^>\n]*>|</function>\s*\Z)")
+_FUNCTION_END = re.compile(r"\s*</function>\s*\Z")
+
+
+def read_function_tags(text: str, header: str, schemas: Schemas) -> ReadCall:
+    """``<function=N>⏎<parameter=K>⏎V⏎</parameter>⏎…</function>`` (Qwen3.5, Qwen3-Coder, Nemotron-3)."""
+    match = _FUNCTION.match(text)
+    if match is None:
+        return ReadCall(None, None, _MALFORMED)
+    values, whole = _read_tagged(text, match.end(), _PARAMETER, "</parameter>", _AFTER_PARAMETER, _FUNCTION_END)
+    values = {key: value.removeprefix("\n").removesuffix("\n") for key, value in values.items()}
+    return _typed(match.group(1).strip(), values, whole, schemas)
+
+
+def write_function_tags(call: Call, out: Writer, *, scalar: Callable[[Any], str] = str) -> None:
+    """The same, written; `scalar` spells values that are neither text nor containers."""
+    out.frame("<function=")
+    out.body(call.name, Field.CALL_NAME)
+    out.frame(">\n")
+    for key, value in call.as_mapping().items():
+        out.frame("<parameter=")
+        out.body(key, Field.CALL_ARGUMENTS)
+        out.frame(">\n")
+        spelt = value if isinstance(value, str) else to_json(value) if isinstance(value, (dict, list)) else scalar(value)
+        out.body(spelt, Field.CALL_ARGUMENTS)
+        out.frame("\n</parameter>\n")
+    out.frame("</function>")
+
+
+_PAIR = re.compile(r"\s*<arg_key>((?:(?!</arg_key>).)*)</arg_key>\s*<arg_value>", re.S)
+_AFTER_PAIR = re.compile(r"\s*(?:<arg_key>|\Z)")
+_PAIRS_END = re.compile(r"\s*\Z")
+
+
+def read_arg_pairs(text: str, header: str, schemas: Schemas) -> ReadCall:
+    """``N⏎<arg_key>K</arg_key>⏎<arg_value>V</arg_value>⏎…`` (GLM); strings stand verbatim, others as JSON."""
+    head = text.find("<arg_key>")
+    head = len(text) if head < 0 else head
+    values, whole = _read_tagged(text, head, _PAIR, "</arg_value>", _AFTER_PAIR, _PAIRS_END)
+    return _typed(text[:head].strip(), values, whole, schemas)
+
+
+def write_arg_pairs(call: Call, out: Writer, *, gap: str = "\n") -> None:
+    """The same, written; `gap` stands after each tag group."""
+    out.body(call.name, Field.CALL_NAME)
+    out.frame(gap)
+    for key, value in call.as_mapping().items():
+        out.frame("<arg_key>")
+        out.body(key, Field.CALL_ARGUMENTS)
+        out.frame(f"</arg_key>{gap}<arg_value>")
+        out.body(value if isinstance(value, str) else to_json(value), Field.CALL_ARGUMENTS)
+        out.frame(f"</arg_value>{gap}")
+
+
+def _typed(name: str, values: Mapping[str, str], whole: bool, schemas: Schemas) -> ReadCall:
+    if not name:
+        return ReadCall(None, None, ToolCallParseStatus.MISSING_NAME)
+    properties = (schemas.get(name) or {}).get("properties") or {}
+    arguments = {key: typed_value(value, properties.get(key)) for key, value in values.items()}
+    return ReadCall(name, arguments, _OK if whole else _MALFORMED)
+
+
+def typed_value(text: str, schema: Any = None) -> Any:
+    """The value an untyped text stands for: by its schema if there is one, else JSON, else Python, else text."""
+    kinds = set(_kinds(schema))
+    if kinds == {"string"}:
+        return text
+    literal = text.strip()
+    value, valid = load_json(literal) if literal[:1] not in ("", '"') else (None, False)
+    if not valid and literal in ("True", "False", "None"):
+        value, valid = ast.literal_eval(literal), True
+    if not valid or value is literal:
+        return text
+    if "string" in kinds and not (value is None and "null" in kinds) and not any(_fits(value, kind) for kind in kinds):
+        return text
+    return value
+
+
+def _kinds(schema: Any) -> Iterator[str]:
+    """Every JSON type a schema allows, unions included."""
+    if not isinstance(schema, dict):
+        return
+    kind = schema.get("type")
+    yield from (kind if isinstance(kind, list) else [kind] if isinstance(kind, str) else ())
+    if schema.get("nullable"):
+        yield "null"
+    for key in ("anyOf", "oneOf"):
+        for option in schema.get(key) or ():
+            yield from _kinds(option)
+
+
+def _fits(value: Any, kind: str) -> bool:
+    types: dict[str, Any] = {"integer": int, "number": (int, float), "object": dict, "array": list}
+    if isinstance(value, bool):
+        return kind == "boolean"
+    return kind in types and isinstance(value, types[kind])
+
+
+# ---- name, fence, JSON ----------------------------------------------------------------------
+
+_FENCE = "\n```json\n"
+
+
+def read_fenced_json(text: str, header: str, schemas: Schemas) -> ReadCall:
+    """``{type}<｜tool▁sep｜>N⏎```json⏎A⏎``` `` (DeepSeek V3 and R1)."""
+    _, separated, rest = text.partition("<｜tool▁sep｜>")
+    name, fenced, arguments = rest.partition(_FENCE)
+    if not separated or not name.strip():
+        return ReadCall(None, None, ToolCallParseStatus.MISSING_NAME)
+    end = arguments.rfind("\n```")
+    if not fenced or end < 0 or arguments[end + 4 :].strip():
+        return ReadCall(name.strip(), None, _MALFORMED, rest[len(name) :])
+    return read_json_arguments(name.strip(), arguments[:end])
+
+
+def write_fenced_json(call: Call, out: Writer) -> None:
+    """The same, written."""
+    out.body(call.type, Field.CALL_NAME)
+    out.frame("<｜tool▁sep｜>")
+    out.body(call.name, Field.CALL_NAME)
+    out.frame(_FENCE)
+    out.body(call.as_json(), Field.CALL_ARGUMENTS)
+    out.frame("\n```")

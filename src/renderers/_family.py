@@ -1,0 +1,39 @@
+"""What a family is: the options of one model's format, how it is written, and a table of how it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from ._messages import Conversation
+from ._reader import Reply
+from ._writer import Writer
+
+
+@dataclass(frozen=True)
+class Family:
+    """One model's chat format. Subclasses are frozen dataclasses whose fields are the template's own options.
+
+    Attributes:
+        name: what `create_renderer` and the docs call it.
+        models: exact model ids that ship this format, with the options that differ for them.
+        templates: SHA-256 of the chat templates it reproduces, with the options that differ for them.
+        reply: how the model writes its turn.
+    """
+
+    name: ClassVar[str]
+    models: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    templates: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    reply: ClassVar[Reply]
+
+    def opening(self, conv: Conversation, out: Writer) -> None:
+        """Write what stands before the first message."""
+
+    def turn(self, conv: Conversation, i: int, out: Writer) -> None:
+        """Write message `i`."""
+        raise NotImplementedError
+
+    def ending(self, conv: Conversation, out: Writer) -> None:
+        """Write what stands after the last message: the generation prompt, if `conv.prompting`."""
+        raise NotImplementedError

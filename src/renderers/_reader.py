@@ -1,0 +1,508 @@
+"""Reading a model's reply, token by token: one state machine driven by a family's table.
+
+A *mark* is a control token that leads to a state from the states the table names; met anywhere else it is text.
+`Reader` turns tokens into events in O(1) amortised; `ParsedResponse` is the fold of its events, there is no other parser.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from itertools import compress
+from typing import Any
+
+from ._calls import ReadCall, Schemas, ToolCallParseStatus
+from ._tokenizers import Tokenizer
+from ._writer import Field
+
+
+class State(Enum):
+    """Where a reader stands in a reply.
+
+    START is the beginning, while nothing but white space was met. BETWEEN is the room around calls: what stands
+    there is content if it is more than white space. HEADER is text that says what comes (gpt-oss).
+    """
+
+    START = "start"
+    REASONING = "reasoning"
+    CONTENT = "content"
+    CALL = "call"
+    BETWEEN = "between"
+    HEADER = "header"
+
+
+START, REASONING, CONTENT = State.START, State.REASONING, State.CONTENT
+CALL, BETWEEN, HEADER = State.CALL, State.BETWEEN, State.HEADER
+PROSE = frozenset({START, CONTENT, BETWEEN})
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A control token that changes the state.
+
+    Attributes:
+        to: the state it leads to, or a function of the header read so far.
+        after: the states it means this in; anywhere else it is text.
+    """
+
+    to: State | Callable[[str], State]
+    after: frozenset[State]
+
+
+def mark(to: State | Callable[[str], State], *after: State) -> Mark:
+    """A `Mark`, written shortly."""
+    return Mark(to, frozenset(after))
+
+
+ReadCallText = Callable[[str, str, Schemas], ReadCall]
+
+
+def _no_calls(text: str, header: str, schemas: Schemas) -> ReadCall:
+    return ReadCall(None, None, ToolCallParseStatus.MALFORMED_STRUCTURE)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """How a model writes its turn.
+
+    Attributes:
+        stops: tokens that end it, the canonical one first.
+        marks: control token → what it means.
+        read_call: (text of a call, header before it, tool schemas by name) → the call.
+        call_ends: tokens that end a call.
+        history_ends: tokens that close a turn in history where the model sampled another.
+    """
+
+    stops: tuple[str, ...]
+    marks: Mapping[str, Mark] = field(default_factory=dict)
+    read_call: ReadCallText = _no_calls
+    call_ends: tuple[str, ...] = ()
+    history_ends: tuple[str, ...] = ()
+
+    @property
+    def reasons(self) -> bool:
+        """The format has a place for reasoning."""
+        return any(mark.to is REASONING or callable(mark.to) for mark in self.marks.values())
+
+
+@dataclass(frozen=True)
+class Affixes:
+    """What a format writes around the words of a turn, derived from what its family writes.
+
+    Attributes:
+        before_reasoning, after_reasoning: between the marks and the reasoning.
+        content_after_reasoning: before content that follows reasoning.
+        content_before_call: after content that a call follows.
+    """
+
+    before_reasoning: str = ""
+    after_reasoning: str = ""
+    content_after_reasoning: str = ""
+    content_before_call: str = ""
+
+
+@dataclass(frozen=True)
+class ParsedToolCall:
+    """One call of a reply.
+
+    Attributes:
+        raw: the text of the call as sampled, without its opening and closing tokens.
+        name: the tool, or None where it could not be read.
+        arguments: values as a mapping; a text where the model wrote one or Python cannot hold the value.
+        token_span: half-open span of the call in the parsed ids, opening and closing tokens included.
+        status: OK, or what is wrong with it.
+        id: the call's id where the format has one.
+        json_text: the arguments verbatim, for formats that write them as JSON.
+    """
+
+    raw: str
+    name: str | None
+    arguments: dict[str, Any] | str | None
+    token_span: tuple[int, int] | None
+    status: ToolCallParseStatus
+    id: str | None = None
+    json_text: str | None = None
+
+
+@dataclass
+class ParsedResponse:
+    """A reply as a message.
+
+    Attributes:
+        content: the text of the answer; nothing the model wrote outside reasoning and calls is missing.
+        reasoning_content: the reasoning, or None where there is none.
+        tool_calls: every call in the order sampled, broken ones with their status.
+        reasoning_complete: False where the reply was cut inside its reasoning.
+        stopped: a stop token was sampled.
+        length: how many of the ids belong to the reply, its stop token included.
+    """
+
+    content: str = ""
+    reasoning_content: str | None = None
+    tool_calls: list[ParsedToolCall] = field(default_factory=list)
+    reasoning_complete: bool | None = True
+    stopped: bool = False
+    length: int = 0
+
+    def message(self) -> dict[str, Any]:
+        """The reply as an assistant message to append to the conversation; JSON arguments stay verbatim.
+
+        Calls without a name are no part of it.
+        """
+        message: dict[str, Any] = {"role": "assistant", "content": self.content}
+        if self.reasoning_content is not None:
+            message["reasoning_content"] = self.reasoning_content
+        calls = [
+            {
+                "type": "function",
+                **({"id": call.id} if call.id else {}),
+                "function": {
+                    "name": call.name,
+                    "arguments": call.arguments if call.json_text is None else call.json_text,
+                },
+            }
+            for call in self.tool_calls
+            if call.name is not None
+        ]
+        if calls:
+            message["tool_calls"] = calls
+        return message
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """Text of the reply as it comes; `field` is CONTENT or REASONING."""
+
+    field: Field
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallRead:
+    """A call has been read to its end."""
+
+    call: ParsedToolCall
+
+
+@dataclass(frozen=True, slots=True)
+class Refiled:
+    """The reply stopped without closing its reasoning: what was streamed as reasoning was the answer."""
+
+
+Event = TextDelta | CallRead | Refiled
+
+
+class _Stretch:
+    """The text of one state as it streams: takes one prefix off, holds a possible suffix back."""
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._prefix = self._suffix = self._held = ""
+
+    def begin(self, prefix: str = "", suffix: str = "", head: str = "") -> None:
+        """Start a stretch; `head`, its beginning, stood in the prompt already."""
+        self._decoder.reset()
+        self._prefix = prefix[len(head) :] if prefix.startswith(head) else ""
+        self._suffix, self._held = suffix, ""
+
+    def add(self, data: bytes) -> str:
+        """The text that can be told after these bytes."""
+        self._held += self._decoder.decode(data)
+        if self._prefix:
+            if self._prefix.startswith(self._held):
+                return ""
+            self._held = self._held.removeprefix(self._prefix)
+            self._prefix = ""
+        keep = len(self._held) - len(self._suffix)
+        if keep <= 0:
+            return ""
+        told, self._held = self._held[:keep], self._held[keep:]
+        return told
+
+    def end(self, strip: bool) -> tuple[str, str]:
+        """The rest of the stretch and, with `strip`, the suffix taken off it."""
+        held = self._held + self._decoder.decode(b"", True)
+        if self._prefix:
+            held = "" if self._prefix.startswith(held) else held.removeprefix(self._prefix)
+        cut = self._suffix if strip and self._suffix and held.endswith(self._suffix) else ""
+        return held.removesuffix(cut), cut
+
+
+class Reader:
+    """Reads one reply. Feed tokens as they come, then `finish`.
+
+    Attributes:
+        state: where it stands.
+        stopped: a stop token was met; what follows is ignored.
+        length: tokens of the reply so far, the stop token included.
+        steps: tokens handled so far, those handled twice counted twice.
+    """
+
+    def __init__(self, reply: Reply, tokenizer: Tokenizer, affixes: Affixes, schemas: Schemas | None = None) -> None:
+        controls = tokenizer.controls
+        self._read_call, self._tokenizer, self._affixes, self._schemas = reply.read_call, tokenizer, affixes, schemas
+        self._stops = {controls[stop] for stop in reply.stops}
+        self._marks = {controls[text]: mark for text, mark in reply.marks.items()}
+        self._call_ends = {controls[text] for text in reply.call_ends}
+        self._is_special = {*self._stops, *self._marks, *self._call_ends}.__contains__
+        self.state = START
+        self.stopped = False
+        self.length = self.steps = 0
+        self._content: list[str] = []
+        self._reasoning: list[str] = []
+        self._calls: list[ParsedToolCall] = []
+        self._events: list[Event] = []
+        self._stretch = _Stretch()
+        self._glue = ""  # scaffold left out after content; wanted back if more content follows
+        self._white = ""  # white space before the first word of a stretch that may turn out to be scaffold
+        self._worded = False  # that word has come
+        self._header = ""
+        self._header_start = self._call_start = 0
+        self._call: list[int] = []  # tokens of the open call, its end tokens and what follows them included
+        self._closes: list[int] = []  # lengths of `_call` just after each end token
+        self._blank_tail = True  # nothing but white space since the last of them
+        self._first_close: ReadCall | None = None
+        self._skipped = 0  # tokens behind the stop
+        self._only_blank_skipped = True
+        self._enter(START)
+
+    # ---- input ------------------------------------------------------------------------------
+
+    def seek(self, prompt: Sequence[int]) -> None:
+        """Stand where a generation prompt leaves off. Its marks count; its words do not."""
+        acted = 0
+        for k, token in enumerate(prompt):
+            mark = self._marks.get(token)
+            if mark is not None and self.state in mark.after:
+                self.state, acted = mark.to(self._header) if callable(mark.to) else mark.to, k + 1
+        head = self._tokenizer.token_bytes(prompt[acted:]).decode("utf-8", "replace") if acted else ""
+        self._enter(self.state, head)
+
+    def feed(self, tokens: int | Sequence[int]) -> list[Event]:
+        """Take one token, or any number of them; returns what became known."""
+        self._feed([tokens] if isinstance(tokens, int) else tokens)
+        return self._take_events()
+
+    def finish(self, finish_reason: str | None = None) -> tuple[ParsedResponse, list[Event]]:
+        """End the reply: the whole of it, and the events that the end brought.
+
+        Args:
+            finish_reason: the engine's. With ``"stop"`` or ``"tool_calls"`` a reply without a stop token counts as
+                ended, so that reasoning still open was the answer; otherwise it counts as cut.
+        """
+        ended = self.stopped or finish_reason in ("stop", "tool_calls")
+        if not self.stopped:
+            self._end(refile=ended)
+        parsed = ParsedResponse(
+            content="".join(self._content),
+            reasoning_content="".join(self._reasoning) or None,
+            tool_calls=self._calls,
+            reasoning_complete=ended or self.state is not REASONING,
+            stopped=self.stopped,
+            length=self.length,
+        )
+        return parsed, self._take_events()
+
+    @property
+    def place(self) -> State:
+        """The state, a call whose end was met counted as ended."""
+        return BETWEEN if self.state is CALL and self._closes and self._blank_tail else self.state
+
+    # ---- tokens -----------------------------------------------------------------------------
+
+    def _feed(self, ids: Sequence[int]) -> None:
+        """Plain tokens go in stretches, special ones one by one."""
+        done = 0
+        for k in compress(range(len(ids)), map(self._is_special, ids)):
+            if k > done:
+                self._text(ids[done:k])
+            self._special(ids[k])
+            done = k + 1
+        if done < len(ids):
+            self._text(ids[done:])
+
+    def _special(self, token: int) -> None:
+        if self.stopped:
+            self._after_stop(token)
+        elif self.state is CALL:
+            self._special_in_call(token)
+        elif token in self._stops:
+            self._count(1)
+            self._stop()
+        elif (mark := self._marks.get(token)) is not None and self.state in mark.after:
+            self._count(1)
+            self._move(mark)
+        else:
+            self._text([token])
+
+    def _special_in_call(self, token: int) -> None:
+        mark = self._marks.get(token)
+        if token in self._call_ends:
+            self._text([token])
+            self._closes.append(len(self._call))
+            self._blank_tail = True
+            if token in self._stops:
+                self._stop()
+        elif token in self._stops:
+            self._stop()
+            self._count(1)
+        elif mark is not None and BETWEEN in mark.after and self._closes and (self._blank_tail or self._first_is_whole()):
+            self._end_call()
+            self._count(1)
+            self._move(mark)
+        else:
+            self._text([token])
+
+    def _after_stop(self, token: int) -> None:
+        """A turn of several calls may hold a stop after each (gpt-oss); anything else behind a stop is no part of it."""
+        mark = self._marks.get(token)
+        if mark is not None and BETWEEN in mark.after and mark.to in (CALL, HEADER) and self._only_blank_skipped:
+            self._count(self._skipped + 1)
+            self._skipped, self.stopped = 0, False
+            self._enter(BETWEEN)
+            self._move(mark)
+        else:
+            self._skipped += 1
+            self._only_blank_skipped = False
+
+    def _text(self, ids: Sequence[int]) -> None:
+        if self.stopped:
+            self._skipped += len(ids)
+            self._only_blank_skipped = self._only_blank_skipped and self._decode(ids).isspace()
+            return
+        self._count(len(ids))
+        if self.state is CALL:
+            self._call.extend(ids)
+            if self._closes and self._blank_tail:
+                self._blank_tail = self._decode(ids).isspace()
+        elif self.state is HEADER:
+            self._header += self._decode(ids)
+        else:
+            self._tell(self._stretch.add(self._tokenizer.token_bytes(ids)))
+
+    def _count(self, n: int) -> None:
+        self.length += n
+        self.steps += n
+
+    def _decode(self, ids: Sequence[int]) -> str:
+        return self._tokenizer.token_bytes(ids).decode("utf-8", "replace")
+
+    # ---- states -----------------------------------------------------------------------------
+
+    def _move(self, mark: Mark) -> None:
+        to = mark.to(self._header) if callable(mark.to) else mark.to
+        self._leave(to)
+        self._enter(to)
+
+    def _enter(self, state: State, head: str = "") -> None:
+        affixes, before, self.state = self._affixes, self.state, state
+        self._worded = False
+        if state is REASONING:
+            self._stretch.begin(affixes.before_reasoning, affixes.after_reasoning, head)
+        elif state is START:
+            self._stretch.begin("", affixes.content_before_call, head)
+        elif state is CONTENT:
+            self._stretch.begin(affixes.content_after_reasoning, affixes.content_before_call, head)
+        elif state is BETWEEN:
+            self._stretch.begin()
+        elif state is HEADER:
+            self._header, self._header_start = head, max(self.length - 1, 0)
+        else:
+            self._call, self._closes, self._blank_tail, self._first_close = [], [], True, None
+            self._call_start = self._header_start if before is HEADER else self.length - 1
+
+    def _leave(self, to: State | None, refile: bool = False) -> None:
+        """End the text of the present state. `to` is what comes next, None at the end of the reply."""
+        if self.state is REASONING:
+            rest, _ = self._stretch.end(strip=to is not None)
+            self._tell(rest)
+            if refile:
+                self._content, self._reasoning = [*self._content, *self._reasoning], []
+                self._events.append(Refiled())
+        elif self.state in PROSE:
+            rest, cut = self._stretch.end(strip=to in (CALL, BETWEEN))
+            self._tell(rest)
+            if to is None and self.state is START and self._white:
+                self._say(Field.CONTENT, self._white)
+            self._glue, self._white = cut, ""
+
+    def _stop(self) -> None:
+        self._end(refile=True)
+        self.stopped = True
+
+    def _end(self, refile: bool) -> None:
+        """The reply is over."""
+        while self.state is CALL:  # what followed a broken call may hold another
+            self._end_call()
+        self._leave(None, refile)
+
+    def _tell(self, text: str) -> None:
+        """Text of the present state; white space alone is not content at the start and around calls."""
+        if self.state is REASONING:
+            self._say(Field.REASONING, text)
+            return
+        if text and not self._worded and self.state in (START, BETWEEN):
+            text, self._white = self._white + text, ""
+            if text.isspace():
+                self._white = text
+                return
+            self._worded = True
+            self.state = CONTENT if self.state is START else BETWEEN
+        if text and self._content:
+            text = self._glue + text
+        self._say(Field.CONTENT, text)
+        self._glue = "" if text else self._glue
+
+    def _say(self, kind: Field, text: str) -> None:
+        if text:
+            (self._reasoning if kind is Field.REASONING else self._content).append(text)
+            self._events.append(TextDelta(kind, text))
+
+    def _take_events(self) -> list[Event]:
+        events, self._events = self._events, []
+        return events
+
+    # ---- calls ------------------------------------------------------------------------------
+
+    def _first_is_whole(self) -> bool:
+        """The text up to the first end token is a good call (asked once a call, so reading stays linear)."""
+        if self._first_close is None:
+            self._first_close = self._read(self._closes[0])
+        return self._first_close.status is ToolCallParseStatus.OK
+
+    def _end_call(self) -> None:
+        """Settle where the open call ended: at the end token that something legal follows, else at the first that
+        makes a good call of it, else at the last. What follows is read again as text."""
+        if not self._closes:
+            self._call_read(len(self._call), closed=False)
+            self._enter(BETWEEN)
+            return
+        end = self._closes[-1]
+        read = self._read(end) if self._blank_tail else None
+        if read is None or (read.status is not ToolCallParseStatus.OK and len(self._closes) > 1):
+            if self._first_is_whole():
+                end, read = self._closes[0], self._first_close
+        rest = self._call[end:]
+        self.length -= len(rest)
+        self._call_read(end, closed=True, read=read)
+        self._enter(BETWEEN)
+        self._feed(rest)
+
+    def _read(self, end: int) -> ReadCall:
+        return self._read_call(self._call_text(end), self._header, self._schemas or {})
+
+    def _call_text(self, end: int) -> str:
+        """The call's text up to, and without, the end token before `end`."""
+        return self._decode(self._call[: end - 1 if end in self._closes else end])
+
+    def _call_read(self, end: int, closed: bool, read: ReadCall | None = None) -> None:
+        read = read or self._read(end)
+        status = read.status if closed else ToolCallParseStatus.UNCLOSED_BLOCK
+        if status is ToolCallParseStatus.OK and self._schemas is not None and read.name not in self._schemas:
+            status = ToolCallParseStatus.UNKNOWN_TOOL
+        span = (self._call_start, self.length)
+        call = ParsedToolCall(self._call_text(end), read.name, read.arguments, span, status, read.id, read.json_text)
+        self._calls.append(call)
+        self._events.append(CallRead(call))

@@ -1,0 +1,312 @@
+"""A family bound to a tokenizer: messages → ids, ids → message, the next turn's prompt."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ._bridge import Bridge, bridge
+from ._derive import Closes, Probes, Written, probe_turn, prompt_overlap, write
+from ._encode import Encoded, Encoder, utf8_length
+from ._errors import BadMessage, RenderersWarning, TokenizerMismatch
+from ._family import Family
+from ._messages import Conversation, Policy, Retention, Turn, read_messages, read_tools
+from ._reader import Affixes, ParsedResponse, Reader
+from ._rendered import Bools, RenderedTokens
+from ._tokenizers import Source
+from ._writer import Writer
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which renderer was chosen, and why.
+
+    Attributes:
+        name: the renderer's name, as `create_renderer` takes it.
+        model: the model id or folder the tokenizer came from, as far as known.
+        chosen_by: ``"name"``, ``"model id"``, ``"template"`` (its SHA-256 is known) or ``"fallback"``.
+        template_sha256: hash of the tokenizer's own chat template, if it has one.
+        note: anything a person should know about the choice.
+    """
+
+    name: str
+    model: str | None
+    chosen_by: str
+    template_sha256: str | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """A past turn that history spells otherwise than when it was produced.
+
+    Attributes:
+        message: its index.
+        produced: what the turn was while it was the last one.
+        now: what it is now.
+    """
+
+    message: int
+    produced: str
+    now: str
+
+
+class Renderer:
+    """Writes and reads one model's chat format. Thread-safe; make one and share it.
+
+    Attributes:
+        family: the format and its options.
+        identity: which format was chosen, and why.
+        thinking_retention: when a bridge may extend past reasoning that the template would now strip: "all"
+            always, "tool_cycle" not at a new user query, "template" never.
+    """
+
+    def __init__(
+        self,
+        family: Family,
+        source: Source,
+        *,
+        policy: Policy = Policy(),  # noqa: B008 - frozen
+        thinking_retention: Retention = "tool_cycle",
+        identity: Identity | None = None,
+    ) -> None:
+        self.family, self.thinking_retention, self._policy = family, thinking_retention, policy
+        self.identity = identity or Identity(family.name, source.name, "name")
+        self._tokenizer = source.tokenizer
+        self._encoder = Encoder(source.tokenizer)
+        reply = family.reply
+        needed = {*reply.stops, *reply.marks, *reply.call_ends, *reply.history_ends}
+        if missing := sorted(needed - set(source.tokenizer.controls)):
+            raise TokenizerMismatch(f"the tokenizer has no {', '.join(missing)}, which the {family.name} format needs")
+        self._stops = [source.tokenizer.controls[stop] for stop in reply.stops]
+        self._history_ends = [source.tokenizer.controls[end] for end in reply.history_ends]
+        self._warned: set[str] = set()
+
+    def __repr__(self) -> str:
+        return f"Renderer({self.family!r}, chosen_by={self.identity.chosen_by!r})"
+
+    # ---- messages → ids ---------------------------------------------------------------------
+
+    def render(
+        self, messages: Sequence[Mapping[str, Any]], *, tools: Any = None, add_generation_prompt: bool = False
+    ) -> RenderedTokens:
+        """Token ids of a conversation, each with its message, field and whether the model would have sampled it.
+
+        Raises:
+            BadMessage: something in `messages` or `tools` cannot be rendered; nothing is left out silently.
+        """
+        conv = self._read(messages, tools, add_generation_prompt)
+        written = write(self.family, conv)
+        encoded = self._encoder.encode(written.pieces)
+        return RenderedTokens(
+            token_ids=encoded.ids,
+            message_indices=encoded.messages(),
+            sampled_mask=self._sampled(conv, written, encoded),
+            fields=encoded.fields(),
+            message_roles=[turn.role for turn in conv],
+            message_tool_names=tool_names(conv),
+        )
+
+    def render_ids(
+        self, messages: Sequence[Mapping[str, Any]], *, tools: Any = None, add_generation_prompt: bool = False
+    ) -> list[int]:
+        """The token ids alone."""
+        return self._encoder.ids(write(self.family, self._read(messages, tools, add_generation_prompt)).pieces)
+
+    def render_text(
+        self, messages: Sequence[Mapping[str, Any]], *, tools: Any = None, add_generation_prompt: bool = False
+    ) -> str:
+        """The conversation as text. Not for encoding: only `render` knows which control strings are real."""
+        written = write(self.family, self._read(messages, tools, add_generation_prompt))
+        return "".join(piece.text for piece in written.pieces)
+
+    # ---- ids → message ----------------------------------------------------------------------
+
+    def reader(self, *, tools: Any = None, prompt_ids: Sequence[int] | None = None) -> Reader:
+        """A streaming reader that stands where the generation prompt leaves off.
+
+        Args:
+            tools: types the arguments of untyped formats, and reveals calls of unknown tools.
+            prompt_ids: the prompt that was sampled from, if it may end otherwise than this renderer's own.
+        """
+        schemas = {
+            tool["function"]["name"]: tool["function"].get("parameters") or {} for tool in read_tools(tools)
+        } if tools else None
+        reader = Reader(self.family.reply, self._tokenizer, self._affixes, schemas)
+        reader.seek(self._prompt_end(prompt_ids))
+        return reader
+
+    def parse_response(
+        self,
+        token_ids: Sequence[int],
+        *,
+        tools: Any = None,
+        prompt_ids: Sequence[int] | None = None,
+        finish_reason: str | None = None,
+    ) -> ParsedResponse:
+        """The sampled ids as a message. Never raises on any ids; linear in their number.
+
+        Args:
+            tools, prompt_ids: as for `reader`.
+            finish_reason: the engine's; tells an answer without a reasoning close from reasoning cut short.
+        """
+        reader = self.reader(tools=tools, prompt_ids=prompt_ids)
+        reader.feed(plain_ids(token_ids))
+        return reader.finish(finish_reason)[0]
+
+    # ---- the next turn ----------------------------------------------------------------------
+
+    def bridge_to_next_turn(
+        self,
+        previous_prompt_ids: Sequence[int],
+        previous_completion_ids: Sequence[int],
+        new_messages: Sequence[Mapping[str, Any]],
+        *,
+        tools: Any = None,
+    ) -> RenderedTokens | None:
+        """The next prompt: prompt + completion verbatim, then the new messages and the generation prompt.
+
+        None where that cannot be shown to be right; `explain_bridge` says why.
+        """
+        return self.explain_bridge(previous_prompt_ids, previous_completion_ids, new_messages, tools=tools).rendered
+
+    def explain_bridge(
+        self,
+        previous_prompt_ids: Sequence[int],
+        previous_completion_ids: Sequence[int],
+        new_messages: Sequence[Mapping[str, Any]],
+        *,
+        tools: Any = None,
+    ) -> Bridge:
+        """As `bridge_to_next_turn`, with the typed reason where there is no bridge."""
+        return bridge(self, previous_prompt_ids, previous_completion_ids, new_messages, tools)
+
+    def get_stop_token_ids(self) -> list[int]:
+        """The ids that end the model's turn, the canonical one first."""
+        return list(self._stops)
+
+    # ---- what is true of this format --------------------------------------------------------
+
+    @cached_property
+    def is_prefix_stable(self) -> bool:
+        """What is rendered for a rollout at any turn is a prefix of what is rendered later."""
+        return self._probes.prefix_stable()
+
+    @cached_property
+    def supports_tools(self) -> bool:
+        """Tool declarations reach the prompt."""
+        return self._probes.declares_tools()
+
+    def rewritten_turns(self, messages: Sequence[Mapping[str, Any]], *, tools: Any = None) -> list[Rewritten]:
+        """The assistant turns of a conversation that later messages made the template spell otherwise."""
+        conv = self._read(messages, tools, False)
+        whole = write(self.family, conv)
+        found = []
+        for i, turn in enumerate(conv):
+            if turn.role == "assistant":
+                out = Writer(trust_bodies=self._policy.parity)
+                self.family.turn(conv.until(i + 1), i, out)
+                now = "".join(piece.text for piece in whole.turn(i))
+                if out.text() != now:
+                    found.append(Rewritten(i, out.text(), now))
+        return found
+
+    # ---- inside -----------------------------------------------------------------------------
+
+    @cached_property
+    def _probes(self) -> Probes:
+        return Probes(self.family, self._encoder.controls, self._policy)
+
+    @cached_property
+    def _affixes(self) -> Affixes:
+        return self._probes.affixes()
+
+    @cached_property
+    def _closes(self) -> Closes:
+        return self._probes.closes()
+
+    @cached_property
+    def _prompt(self) -> list[int]:
+        """The generation prompt after a user message."""
+        written = self._probes.written(probe_turn("user"), prompting=True)
+        return self._encoder.ids(written.pieces[written.bounds[-1] :])
+
+    def _prompt_end(self, prompt_ids: Sequence[int] | None) -> Sequence[int]:
+        """The generation prompt at the end of a prompt; this renderer's own where there is none to be found."""
+        if prompt_ids is None or not len(prompt_ids) or not self._prompt:
+            return self._prompt
+        tail = plain_ids(prompt_ids[-4 * len(self._prompt) - 16 :])
+        for k in range(len(tail) - 1, -1, -1):
+            if tail[k] == self._prompt[0]:
+                return tail[k:]
+        return []
+
+    def _read(self, messages: Any, tools: Any, prompting: bool) -> Conversation:
+        turns = read_messages(messages)
+        if not turns:
+            raise BadMessage("messages", "is empty")
+        return self._conversation(turns, tools, prompting)
+
+    def _conversation(self, turns: Sequence[Turn], tools: Any, prompting: bool) -> Conversation:
+        """Turns as a conversation, after the checks that are the same for every format."""
+        for turn in turns:
+            for part in turn.media:
+                raise BadMessage(part.path, f"is {part.kind}, and this renderer writes text only")
+            if turn.reasoning and not self.family.reply.reasons and not self._policy.parity:
+                raise BadMessage(
+                    f"{turn.path}.reasoning_content",
+                    f"the {self.family.name} format has no place for reasoning; leave it out, or make the renderer with "
+                    "parity=True, which drops it as the template does",
+                )
+            for key in turn.extra:
+                self._warn(f"messages' key {key!r} is not part of the {self.family.name} format and is left out")
+        declared = read_tools(tools)
+        if declared and not self.supports_tools:
+            self._warn(f"the {self.family.name} format cannot declare tools; they are left out of the prompt")
+        return Conversation(turns, declared, prompting, self._policy)
+
+    def _warn(self, text: str) -> None:
+        """Warn once a renderer."""
+        if text not in self._warned:
+            self._warned.add(text)
+            warnings.warn(text, RenderersWarning, stacklevel=5)
+
+    def _sampled(self, conv: Conversation, written: Written, encoded: Encoded) -> Bools:
+        """A turn is sampled from where the generation prompt leaves off through its last stop token.
+
+        Without a stop of its own, the next turn's marker was sampled, if it is one; a close that only history
+        writes was not.
+        """
+        sampled = np.zeros(len(encoded.ids), dtype=np.bool_)
+        is_stop = np.isin(encoded.ids, self._stops)
+        edges = np.append(encoded.piece_starts, np.iinfo(np.int64).max)
+        for i, turn in enumerate(conv):
+            if turn.role != "assistant" or written.bounds[i] == written.bounds[i + 1]:
+                continue
+            overlap = prompt_overlap(self.family, conv, i, written.turn(i))
+            first, last = np.searchsorted(
+                encoded.starts, [edges[written.bounds[i]] + utf8_length(overlap), edges[written.bounds[i + 1]]]
+            )
+            stops = np.flatnonzero(is_stop[first : last + 1])
+            if len(stops):
+                last = first + stops[-1] + 1
+            elif last > first and encoded.ids[last - 1] in self._history_ends:
+                last -= 1
+            sampled[first:last] = True
+        return sampled
+
+
+def tool_names(conv: Conversation) -> list[str | None]:
+    """Per message, the tool a result came from."""
+    return [conv.tool_name(i) if turn.role == "tool" else None for i, turn in enumerate(conv)]
+
+
+def plain_ids(ids: Iterable[Any]) -> list[int]:
+    """Token ids as Python integers, from lists, arrays and tensors."""
+    tolist = getattr(ids, "tolist", None)
+    return tolist() if callable(tolist) else list(ids)

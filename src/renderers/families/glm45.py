@@ -1,0 +1,135 @@
+"""GLM-4.5: role markers without a close of their own, calls as key and value tags.
+
+Source: the chat templates of zai-org/GLM-4.5 and GLM-4.6 (the two print the same).
+
+A turn ends where the next role's marker begins, so ``<|user|>`` and ``<|observation|>`` are stops that the model samples,
+and the newline behind ``<|assistant|>`` is sampled too. The template drops messages of unknown roles such as
+``developer`` silently (refused here). A tool result given as a list prints one response an item; the template prints the
+Python form of ``{"type": "text", …}`` items (their text is written here). ``/nothink`` is a control token: typed by a user
+it stays text, and `enable_thinking=False` writes the real one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .._calls import read_arg_pairs, write_arg_pairs
+from .._family import Family
+from .._messages import Conversation, Part, Turn, to_json
+from .._reader import CALL, CONTENT, PROSE, REASONING, START, Reply, mark
+from .._thinking import inline_thinking
+from .._writer import Field, Writer
+
+TOOLS_BEFORE = """<|system|>
+# Tools
+
+You may call one or more functions to assist with the user query.
+
+You are provided with function signatures within <tools></tools> XML tags:
+<tools>
+"""
+TOOLS_AFTER = """</tools>
+
+For each function call, output the function name and arguments within the following XML format:
+<tool_call>{function-name}
+<arg_key>{arg-key-1}</arg_key>
+<arg_value>{arg-value-1}</arg_value>
+<arg_key>{arg-key-2}</arg_key>
+<arg_value>{arg-value-2}</arg_value>
+...
+</tool_call>"""
+
+
+def is_user(turn: Turn) -> bool:
+    """A user message."""
+    return turn.role == "user"
+
+
+@dataclass(frozen=True)
+class Glm45(Family):
+    """GLM-4.5, 4.5-Air and 4.6.
+
+    Attributes:
+        enable_thinking: False writes ``/nothink`` behind user texts and an empty reasoning block into the prompt.
+    """
+
+    enable_thinking: bool = True
+
+    name = "glm-4.5"
+    models = {
+        f"{owner}/{model}": {} for owner in ("zai-org", "THUDM") for model in ("GLM-4.5", "GLM-4.5-Air")
+    } | {"zai-org/GLM-4.6": {}}
+    templates = {
+        "44f815868bf02fa458dd2f741a338046f4bf45f398eb6d067766726b9d96cce3": {},
+        "bbd2a360282273b2aeb0df692fecca4e716ed14766ca2573bebf2431aadb713a": {},
+    }
+    reply = Reply(
+        stops=("<|endoftext|>", "<|user|>", "<|observation|>"),
+        marks={
+            "<think>": mark(REASONING, START),
+            "</think>": mark(CONTENT, REASONING),
+            "<tool_call>": mark(CALL, *PROSE, REASONING),
+        },
+        read_call=read_arg_pairs,
+        call_ends=("</tool_call>",),
+    )
+
+    def opening(self, conv: Conversation, out: Writer) -> None:
+        out.frame("[gMASK]<sop>")
+        if conv.tools:
+            out.frame(TOOLS_BEFORE)
+            for tool in conv.tools:
+                out.body(to_json(tool), Field.TOOLS)
+                out.frame("\n")
+            out.frame(TOOLS_AFTER)
+
+    def turn(self, conv: Conversation, i: int, out: Writer) -> None:
+        turn = conv[i]
+        if turn.role == "user":
+            out.frame("<|user|>\n")
+            out.body(turn.text)
+            out.frame("" if self.enable_thinking or turn.text.endswith("/nothink") else "/nothink")
+        elif turn.role == "system":
+            out.frame("<|system|>\n")
+            out.body(turn.text)
+        elif turn.role == "assistant":
+            self._assistant(conv, i, out)
+        elif turn.role == "tool":
+            self._result(conv, i, out)
+        elif not conv.policy.parity:
+            conv.refuse_role(i)
+
+    def ending(self, conv: Conversation, out: Writer) -> None:
+        if conv.prompting:
+            out.frame("<|assistant|>" if self.enable_thinking else "<|assistant|>\n<think></think>")
+
+    @staticmethod
+    def _assistant(conv: Conversation, i: int, out: Writer) -> None:
+        reasoning, text = inline_thinking(conv[i], conv[i].text)
+        asked = conv.last(is_user)
+        out.frame("<|assistant|>\n<think>")
+        if i > asked or conv.keeps_reasoning(i, asked):
+            out.body(reasoning.strip(), Field.REASONING)
+        out.frame("</think>\n" if text.strip() else "</think>")
+        out.body(text.strip())
+        for call in conv[i].calls:
+            out.frame("\n<tool_call>")
+            write_arg_pairs(call, out)
+            out.frame("</tool_call>")
+
+    @staticmethod
+    def _result(conv: Conversation, i: int, out: Writer) -> None:
+        content = conv[i].content
+        if not isinstance(content, str) or conv.role(i - 1) != "tool":
+            out.frame("<|observation|>")
+        for item in (content,) if isinstance(content, str) else content or ():
+            out.frame("\n<tool_response>\n")
+            out.body(_item_text(item, conv.policy.parity))
+            out.frame("\n</tool_response>")
+
+
+def _item_text(item: str | Part, parity: bool) -> str:
+    """The text of a tool result, or of one item of it."""
+    if isinstance(item, str):
+        return item
+    return str(dict(item.payload)) if parity and item.payload and "output" not in item.payload else item.text

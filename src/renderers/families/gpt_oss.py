@@ -1,0 +1,239 @@
+"""gpt-oss: Harmony messages with channels and recipients, tools as TypeScript.
+
+Sources: the vendor's encoder, openai-harmony 0.0.8, is the truth and the default dialect; the chat template of
+openai/gpt-oss-20b is the other one. One message of a chat becomes up to three of Harmony's: reasoning on the analysis
+channel, then the answer on the final channel, or calls on the commentary channel with what is said beside them before.
+
+A first system or developer message holds the instructions; later ones become developer messages of their own (the
+template drops them). Each call is a message of its own and ends in a stop token (the template prints only the first). Reasoning up to the first final answer is left out once the last answer is final, as the vendor does; a
+finished document keeps the reasoning of its last turn. In the template's dialect results are quoted as JSON, what is said
+beside calls is reasoning, and saying both raises, as it does there.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+from .._calls import ReadCall, Schemas, ToolCallParseStatus, read_json_arguments
+from .._errors import BadMessage
+from .._family import Family
+from .._messages import Call, Conversation, Turn, to_json
+from .._reader import BETWEEN, CALL, CONTENT, HEADER, REASONING, START, Reply, State, mark
+from .._schema import harmony_namespace, template_namespace
+from .._writer import Field, Writer
+
+_RECIPIENT = re.compile(r"to=(?!assistant\b)([^\s<]+)")
+_CHANNEL_TEXT = ("<|channel|>analysis<|message|>", "<|channel|>final<|message|>")
+
+
+def message_state(header: str) -> State:
+    """What a message of the model holds, by its header."""
+    if _RECIPIENT.search(header):
+        return CALL
+    return REASONING if "<|channel|>analysis" in header else CONTENT
+
+
+def read_harmony_call(text: str, header: str, schemas: Schemas) -> ReadCall:
+    """A message to a tool: the recipient in the header, arguments as its text."""
+    found = _RECIPIENT.search(header)
+    if found is None:
+        return ReadCall(None, None, ToolCallParseStatus.MISSING_NAME, text)
+    name = found.group(1)
+    if name.startswith("functions."):
+        return read_json_arguments(name.removeprefix("functions."), text)
+    return ReadCall(name, text)  # a built-in tool takes any text
+
+
+def is_final(turn: Turn) -> bool:
+    """An assistant message that answers."""
+    return turn.role == "assistant" and not turn.calls and (turn.content is not None or not turn.reasoning)
+
+
+def is_assistant(turn: Turn) -> bool:
+    """An assistant message."""
+    return turn.role == "assistant"
+
+
+def is_user(turn: Turn) -> bool:
+    """A user message."""
+    return turn.role == "user"
+
+
+@dataclass(frozen=True)
+class GptOss(Family):
+    """gpt-oss-20b and 120b.
+
+    Attributes:
+        dialect: "harmony", the vendor's encoder, or "template", the Hugging Face chat template.
+        reasoning_effort: "low", "medium" or "high".
+        conversation_start_date: the date the system message names; None leaves it out (harmony) or is today (template).
+        knowledge_cutoff, model_identity: further words of the system message.
+        use_system_prompt: False leaves the system message out.
+        auto_drop_analysis: leave out reasoning that the vendor's encoder leaves out; False keeps all of it (harmony).
+        call_content_type: what a call's header says of its text in history: "", "json" or "<|constrain|>json" (harmony).
+    """
+
+    dialect: Literal["harmony", "template"] = "harmony"
+    reasoning_effort: Literal["low", "medium", "high"] = "medium"
+    conversation_start_date: str | None = None
+    knowledge_cutoff: str = "2024-06"
+    model_identity: str = "You are ChatGPT, a large language model trained by OpenAI."
+    use_system_prompt: bool = True
+    auto_drop_analysis: bool = True
+    call_content_type: Literal["", "json", "<|constrain|>json"] = ""
+
+    name = "gpt-oss"
+    models = {"openai/gpt-oss-20b": {}, "openai/gpt-oss-120b": {}}
+    templates = {"a4c9919cbbd4acdd51ccffe22da049264b1b73e59055fa58811a99efbd7c8146": {}}
+    reply = Reply(
+        stops=("<|return|>", "<|call|>"),
+        marks={
+            "<|start|>": mark(HEADER, START, BETWEEN),
+            "<|message|>": mark(message_state, HEADER),
+            "<|end|>": mark(BETWEEN, REASONING, CONTENT),
+        },
+        read_call=read_harmony_call,
+        call_ends=("<|call|>", "<|end|>"),
+        history_ends=("<|end|>",),
+    )
+
+    # ---- what stands first ------------------------------------------------------------------
+
+    def opening(self, conv: Conversation, out: Writer) -> None:
+        if self.use_system_prompt:
+            self._system(bool(conv.tools), out)
+        if conv.tools and conv.role(0) not in ("system", "developer"):
+            out.frame("<|start|>developer<|message|>")
+            self._tools(conv, out)
+            out.frame("<|end|>")
+
+    def _system(self, tools: bool, out: Writer) -> None:
+        out.frame("<|start|>system<|message|>")
+        out.body(self.model_identity, Field.OPTION)
+        out.frame("\nKnowledge cutoff: ")
+        out.body(self.knowledge_cutoff, Field.OPTION)
+        day = self.conversation_start_date
+        if day is None and self.dialect == "template":
+            day = date.today().isoformat()
+        if day is not None:
+            out.frame("\nCurrent date: ")
+            out.body(day, Field.OPTION)
+        out.frame(f"\n\nReasoning: {self.reasoning_effort}\n\n# Valid channels: analysis, commentary, final. ")
+        out.frame("Channel must be included for every message.")
+        out.frame("\nCalls to these tools must go to the commentary channel: 'functions'.<|end|>" if tools else "<|end|>")
+
+    def _tools(self, conv: Conversation, out: Writer) -> None:
+        write = harmony_namespace if self.dialect == "harmony" else template_namespace
+        out.frame("# Tools\n\n")
+        out.body(write("functions", [tool["function"] for tool in conv.tools]), Field.TOOLS)
+
+    def _developer(self, conv: Conversation, i: int, out: Writer) -> None:
+        """Instructions; the first message also declares the tools."""
+        text, tools = conv[i].text, i == 0 and bool(conv.tools)
+        if i == 0 and not text and not tools:
+            return
+        out.frame("<|start|>developer<|message|>")
+        if text or i > 0:
+            out.frame("# Instructions\n\n")
+            out.body(text)
+            out.frame("\n\n" if tools or self.dialect == "template" else "")
+        if tools:
+            with out.outside():
+                self._tools(conv, out)
+        out.frame("<|end|>")
+
+    # ---- turns ------------------------------------------------------------------------------
+
+    def turn(self, conv: Conversation, i: int, out: Writer) -> None:
+        turn = conv[i]
+        if turn.role in ("system", "developer"):
+            if i == 0 or not conv.policy.parity:
+                self._developer(conv, i, out)
+        elif turn.role == "user":
+            out.frame("<|start|>user<|message|>")
+            out.body(turn.text)
+            out.frame("<|end|>")
+        elif turn.role == "tool":
+            self._result(conv, i, out)
+        elif turn.role == "assistant":
+            (self._assistant if self.dialect == "harmony" else self._template_assistant)(conv, i, out)
+        elif not conv.policy.parity:
+            conv.refuse_role(i)
+
+    def ending(self, conv: Conversation, out: Writer) -> None:
+        if conv.prompting:
+            out.frame("<|start|>assistant")
+
+    def _result(self, conv: Conversation, i: int, out: Writer) -> None:
+        name = conv.tool_name(i)
+        if name is None:
+            raise BadMessage(f"{conv[i].path}.name", "this format names a result's tool: give `name` or a known `tool_call_id`")
+        out.frame("<|start|>functions.")
+        out.body(name.removeprefix("functions."), Field.RESULT_NAME)
+        out.frame(" to=assistant<|channel|>commentary<|message|>")
+        out.body(conv[i].text if self.dialect == "harmony" else to_json(conv[i].text))
+        out.frame("<|end|>")
+
+    def _assistant(self, conv: Conversation, i: int, out: Writer) -> None:
+        turn, last = conv[i], i == len(conv) - 1
+        if turn.reasoning and not self._drops_reasoning(conv, i):
+            _message(out, "analysis", turn.reasoning, Field.REASONING)
+        if turn.calls:
+            if turn.text:
+                _message(out, "commentary", turn.text)
+            for call in turn.calls:
+                _call(out, call, call.as_json(), f" {self.call_content_type}" if self.call_content_type else "")
+        elif is_final(turn):
+            _message(out, "final", turn.text, end="<|return|>" if last and not conv.prompting else "<|end|>")
+
+    def _drops_reasoning(self, conv: Conversation, i: int) -> bool:
+        """openai-harmony's rule: once the last answer is final, reasoning up to the first final answer goes. A finished
+        document shows its last turn as it was sampled, behind the prompt of that turn."""
+        if not conv.prompting and is_final(conv[len(conv) - 1]):
+            if i == len(conv) - 1:
+                return False
+            conv = conv.until(len(conv) - 1)
+        last = conv.last(is_assistant)
+        dropped = self.auto_drop_analysis and last >= 0 and is_final(conv[last]) and i <= conv.first(is_final)
+        return dropped and not conv.keeps_reasoning(i, conv.last(is_user))
+
+    def _template_assistant(self, conv: Conversation, i: int, out: Writer) -> None:
+        turn, last = conv[i], i == len(conv) - 1
+        for text, where in ((turn.text, "content"), (turn.reasoning or "", "reasoning_content")):
+            if any(words in text for words in _CHANNEL_TEXT):
+                raise BadMessage(f"{turn.path}.{where}", "spells out a Harmony header; give reasoning and content apart")
+        if not turn.calls:
+            if turn.content is None:
+                raise BadMessage(f"{turn.path}.content", "the template needs the content of a message without calls")
+            produced = last and not conv.prompting
+            if turn.reasoning is not None and (produced or conv.keeps_reasoning(i, conv.last(is_user))):
+                _message(out, "analysis", turn.reasoning, Field.REASONING)
+            _message(out, "final", turn.text, end="<|return|>" if produced else "<|end|>")
+            return
+        if turn.text and turn.reasoning:
+            raise BadMessage(f"{turn.path}.content", "the template refuses content and reasoning together beside calls")
+        answered = any(is_assistant(later) and not later.calls for later in conv[i + 1 :])
+        if turn.text and not (answered and conv.policy.parity):
+            _message(out, "analysis", turn.text)
+        if turn.reasoning and (not answered or conv.keeps_reasoning(i, conv.last(is_user))):
+            _message(out, "analysis", turn.reasoning, Field.REASONING)
+        for call in turn.calls[:1] if conv.policy.parity else turn.calls:
+            quoted = isinstance(call.arguments, str) and conv.policy.parity
+            _call(out, call, to_json(call.arguments) if quoted else call.as_json(), " json")
+
+
+def _message(out: Writer, channel: str, text: str, field: Field = Field.CONTENT, end: str = "<|end|>") -> None:
+    out.frame(f"<|start|>assistant<|channel|>{channel}<|message|>")
+    out.body(text, field)
+    out.frame(end)
+
+
+def _call(out: Writer, call: Call, arguments: str, content_type: str) -> None:
+    out.frame("<|start|>assistant to=functions.")
+    out.body(call.name, Field.CALL_NAME)
+    out.frame(f"<|channel|>commentary{content_type}<|message|>")
+    out.body(arguments, Field.CALL_ARGUMENTS)
+    out.frame("<|call|>")

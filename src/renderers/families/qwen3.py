@@ -1,0 +1,161 @@
+"""Qwen3: ChatML with JSON calls in ``<tool_call>`` and reasoning in ``<think>``.
+
+Sources: the chat templates of Qwen/Qwen3-8B, Qwen/Qwen3-4B-Instruct-2507 and Qwen/Qwen3-4B-Thinking-2507.
+
+Three checkpoint lines, three templates: hybrid (`Qwen3`), Instruct-2507 without reasoning, Thinking-2507 whose prompt
+opens the reasoning. The templates drop three things silently: messages of unknown roles such as ``developer`` (refused
+here), content given as parts (its text is written here) and, in Instruct-2507, reasoning (refused here).
+Reasoning of a turn is left out of history once a user asks again; in a tool cycle it is kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .._calls import read_json_object, write_json_object
+from .._family import Family
+from .._messages import Conversation, Turn, to_json
+from .._reader import CALL, CONTENT, PROSE, REASONING, START, Reply, mark
+from .._thinking import inline_thinking
+from .._writer import Field, Writer
+
+TOOLS_BEFORE = """# Tools
+
+You may call one or more functions to assist with the user query.
+
+You are provided with function signatures within <tools></tools> XML tags:
+<tools>"""
+TOOLS_AFTER = """
+</tools>
+
+For each function call, return a json object with function name and arguments within <tool_call></tool_call> XML tags:
+<tool_call>
+{"name": <function-name>, "arguments": <args-json-object>}
+</tool_call>"""
+
+CALL_MARKS = {"<tool_call>": mark(CALL, *PROSE, REASONING)}
+THINK_MARKS = {"<think>": mark(REASONING, START), "</think>": mark(CONTENT, REASONING)}
+STOPS = ("<|im_end|>", "<|endoftext|>")
+
+
+def is_query(turn: Turn) -> bool:
+    """A user message that asks something, not one that wraps tool results."""
+    text = turn.content
+    return (
+        turn.role == "user"
+        and isinstance(text, str)
+        and not (text.startswith("<tool_response>") and text.endswith("</tool_response>"))
+    )
+
+
+@dataclass(frozen=True)
+class Qwen3Instruct(Family):
+    """Qwen3 Instruct-2507: no reasoning."""
+
+    name = "qwen3-instruct-2507"
+    models = {"Qwen/Qwen3-4B-Instruct-2507": {}, "Qwen/Qwen3-30B-A3B-Instruct-2507": {}}
+    templates = {"64f85b198065d0fba2a81f37e10ed68161ce2c19a754c7100e67e0ca2ee9c326": {}}
+    reply = Reply(STOPS, CALL_MARKS, read_json_object, ("</tool_call>",))
+
+    def opening(self, conv: Conversation, out: Writer) -> None:
+        if conv.tools and conv.role(0) != "system":
+            out.frame("<|im_start|>system\n")
+            self._tools(conv, out)
+            out.frame("<|im_end|>\n")
+
+    def turn(self, conv: Conversation, i: int, out: Writer) -> None:
+        turn = conv[i]
+        text = turn.text if isinstance(turn.content, str) or not conv.policy.parity else ""
+        if turn.role in ("user", "system"):
+            out.frame(f"<|im_start|>{turn.role}\n")
+            out.body(text)
+            if i == 0 and turn.role == "system" and conv.tools:
+                with out.outside():
+                    out.frame("\n\n")
+                    self._tools(conv, out)
+            out.frame("<|im_end|>\n")
+        elif turn.role == "assistant":
+            self._assistant(conv, i, text, out)
+        elif turn.role == "tool":
+            out.frame("\n<tool_response>\n" if conv.role(i - 1) == "tool" else "<|im_start|>user\n<tool_response>\n")
+            out.body(text)
+            out.frame("\n</tool_response>" if conv.role(i + 1) == "tool" else "\n</tool_response><|im_end|>\n")
+        elif not conv.policy.parity:
+            conv.refuse_role(i)
+
+    def ending(self, conv: Conversation, out: Writer) -> None:
+        if conv.prompting:
+            out.frame("<|im_start|>assistant\n")
+
+    def _assistant(self, conv: Conversation, i: int, text: str, out: Writer) -> None:
+        out.frame("<|im_start|>assistant\n")
+        out.body(text)
+        self._calls(conv[i], bool(text), out)
+        out.frame("<|im_end|>\n")
+
+    @staticmethod
+    def _calls(turn: Turn, joined: bool, out: Writer) -> None:
+        for call in turn.calls:
+            out.frame("\n<tool_call>\n" if joined else "<tool_call>\n")
+            write_json_object(call, out)
+            out.frame("\n</tool_call>")
+            joined = True
+
+    @staticmethod
+    def _tools(conv: Conversation, out: Writer) -> None:
+        out.frame(TOOLS_BEFORE)
+        for tool in conv.tools:
+            out.frame("\n")
+            out.body(to_json(tool), Field.TOOLS)
+        out.frame(TOOLS_AFTER)
+
+
+@dataclass(frozen=True)
+class Qwen3Thinking(Qwen3Instruct):
+    """Qwen3 Thinking-2507: the generation prompt opens the reasoning."""
+
+    name = "qwen3-thinking-2507"
+    models = {"Qwen/Qwen3-4B-Thinking-2507": {}, "Qwen/Qwen3-30B-A3B-Thinking-2507": {}}
+    templates = {"3802169b2a02b81e6adb7ab4f64f91ff02db753c8c3a64a01c35192d3a61d8d7": {}}
+    reply = Reply(STOPS, CALL_MARKS | THINK_MARKS, read_json_object, ("</tool_call>",))
+
+    def ending(self, conv: Conversation, out: Writer) -> None:
+        if conv.prompting:
+            out.frame("<|im_start|>assistant\n<think>\n")
+
+    def _assistant(self, conv: Conversation, i: int, text: str, out: Writer) -> None:
+        reasoning, text = inline_thinking(conv[i], text)
+        asked = conv.last(is_query, default=len(conv) - 1)
+        shown = i > asked and (i == len(conv) - 1 or bool(reasoning))
+        if shown or (reasoning and conv.keeps_reasoning(i, asked)):
+            out.frame("<|im_start|>assistant\n<think>\n")
+            out.body(reasoning.strip("\n"), Field.REASONING)
+            out.frame("\n</think>\n\n")
+            out.body(text.lstrip("\n"))
+        else:
+            out.frame("<|im_start|>assistant\n")
+            out.body(text)
+        self._calls(conv[i], bool(text), out)
+        out.frame("<|im_end|>\n")
+
+
+@dataclass(frozen=True)
+class Qwen3(Qwen3Thinking):
+    """Qwen3 hybrid models, 0.6B to 235B-A22B.
+
+    Attributes:
+        enable_thinking: False writes an empty reasoning block into the generation prompt. The template does not write it
+            into history, so that prompts are then no prefix of the finished document.
+    """
+
+    enable_thinking: bool = True
+
+    name = "qwen3"
+    models = {
+        f"Qwen/Qwen3-{size}": {} for size in ("0.6B", "1.7B", "4B", "8B", "14B", "32B", "30B-A3B", "235B-A22B")
+    }
+    templates = {"a55ee1b1660128b7098723e0abcd92caa0788061051c62d51cbe87d9cf1974d8": {}}
+
+    def ending(self, conv: Conversation, out: Writer) -> None:
+        if conv.prompting:
+            out.frame("<|im_start|>assistant\n" if self.enable_thinking else "<|im_start|>assistant\n<think>\n\n</think>\n\n")
