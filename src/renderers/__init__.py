@@ -1,7 +1,7 @@
 """Chat messages ↔ token ids, exactly: rendering with attribution, parsing, and bridging to the next turn.
 
-    >>> from renderers import create_renderer
-    >>> renderer = create_renderer("Qwen/Qwen3-8B")  # doctest: +SKIP
+>>> from renderers import create_renderer
+>>> renderer = create_renderer("Qwen/Qwen3-8B")  # doctest: +SKIP
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from ._errors import BadMessage, BadOption, InputError, RenderersError, RenderersWarning, TokenizerMismatch
     from ._family import Family
     from ._messages import Conversation, Policy, Turn
+    from ._parsed import CallRead, Event, ParsedResponse, ParsedToolCall, Refiled, TextDelta
     from ._plain import PlainRenderer
-    from ._reader import CallRead, Event, Mark, ParsedResponse, ParsedToolCall, Reader, Refiled, Reply, State, TextDelta
+    from ._reader import Reader
     from ._rendered import RenderedTokens
     from ._renderer import Identity, Renderer, Rewritten
+    from ._reply import Mark, Reply, State
     from ._tokenizers import Tokenizer
     from ._writer import Field, Piece, Writer
 
@@ -31,18 +33,9 @@ _HOMES = {
     "_family": ("Family",),
     "_messages": ("Conversation", "Policy", "Turn"),
     "_plain": ("PlainRenderer",),
-    "_reader": (
-        "CallRead",
-        "Event",
-        "Mark",
-        "ParsedResponse",
-        "ParsedToolCall",
-        "Reader",
-        "Refiled",
-        "Reply",
-        "State",
-        "TextDelta",
-    ),
+    "_parsed": ("CallRead", "Event", "ParsedResponse", "ParsedToolCall", "Refiled", "TextDelta"),
+    "_reader": ("Reader",),
+    "_reply": ("Mark", "Reply", "State"),
     "_rendered": ("RenderedTokens",),
     "_renderer": ("Identity", "Renderer", "Rewritten"),
     "_tokenizers": ("Tokenizer",),
@@ -50,7 +43,7 @@ _HOMES = {
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
-__all__ = [  # noqa: F822 - loaded when first asked for
+__all__ = [
     "BadMessage",
     "BadOption",
     "Bridge",

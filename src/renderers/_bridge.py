@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -12,8 +12,9 @@ import numpy as np
 from ._derive import probe_turn, write
 from ._errors import BadMessage
 from ._messages import NONE, Call, Conversation, Turn, read_messages
-from ._reader import BETWEEN, CALL, CONTENT, HEADER, REASONING, ParsedResponse, State
+from ._parsed import ParsedResponse
 from ._rendered import RenderedTokens
+from ._reply import BETWEEN, CALL, CONTENT, HEADER, REASONING, State
 from ._writer import Field, Piece
 
 if TYPE_CHECKING:
@@ -42,15 +43,15 @@ _WHAT_TO_DO = {
     RefusalCode.ASSISTANT_IN_EXTENSION: "new_messages holds an assistant message, which would replace sampled tokens; "
     "give only what came after the sampled turn, or render the conversation",
     RefusalCode.ROLE_REFUSED: "the format refuses a new message",
-    RefusalCode.RETENTION_POLICY: "the template would now strip reasoning that the prompt holds; render the conversation, "
-    'or make the renderer with thinking_retention="all" to go on extending',
+    RefusalCode.RETENTION_POLICY: "the template would now strip reasoning that the prompt holds; render the "
+    'conversation, or make the renderer with thinking_retention="all" to go on extending',
     RefusalCode.REASONING_OPEN: "the model stopped inside its reasoning; parse the turn and render the conversation",
-    RefusalCode.CUT_INSIDE_CALL: "the turn was cut inside a tool call or a header; drop the turn or sample it again with "
-    "a higher token limit",
-    RefusalCode.TOKENS_AFTER_STOP: "tokens follow a stop token in the completion; cut the completion behind its first stop",
+    RefusalCode.CUT_INSIDE_CALL: "the turn was cut inside a tool call or a header; drop the turn or sample it again "
+    "with a higher token limit",
+    RefusalCode.TOKENS_AFTER_STOP: "tokens follow a stop token; cut the completion behind its first stop",
     RefusalCode.WRONG_MARKER: "the turn ended by sampling the marker of another role than the first new message has; "
     "render the conversation",
-    RefusalCode.DEPENDS_ON_HISTORY: "how the template writes a new message depends on earlier ones; render the conversation",
+    RefusalCode.DEPENDS_ON_HISTORY: "how a new message is written depends on earlier ones; render the conversation",
     RefusalCode.NO_TURN_CLOSE: "how this template closes a turn is not known; render the conversation each turn",
 }
 
@@ -91,9 +92,7 @@ class _Refused(Exception):
         self.refusal = Refusal(code, detail)
 
 
-def bridge(
-    r: Renderer, prompt: Sequence[int], completion: Sequence[int], new_messages: Any, tools: Any
-) -> Bridge:
+def bridge(r: Renderer, prompt: Sequence[int], completion: Sequence[int], new_messages: Any, tools: Any) -> Bridge:
     """See `Renderer.explain_bridge`. Costs what the completion and the new messages cost, not the history."""
     try:
         return Bridge(_extend(r, prompt, completion, new_messages, tools))
@@ -125,9 +124,7 @@ def _extend(
 
     conv, pieces = _write_new(r, new, parsed, tools)
     if r.thinking_retention == "template" or (
-        r.thinking_retention == "tool_cycle"
-        and may_reason
-        and r._probes.strips_reasoning(new, len(parsed.tool_calls))
+        r.thinking_retention == "tool_cycle" and may_reason and r._probes.strips_reasoning(new, len(parsed.tool_calls))
     ):
         raise _Refused(RefusalCode.RETENTION_POLICY)
     close, given_back = _close(r, sampled, place, parsed, pieces[0].text)
@@ -146,7 +143,9 @@ def _extend(
     )
 
 
-def _write_new(r: Renderer, new: Sequence[Turn], parsed: ParsedResponse, tools: Any) -> tuple[Conversation, list[Piece]]:
+def _write_new(
+    r: Renderer, new: Sequence[Turn], parsed: ParsedResponse, tools: Any
+) -> tuple[Conversation, list[Piece]]:
     """The new messages as the format writes them behind a turn like the sampled one."""
     calls = tuple(Call(call.name or "", {}, call.id, "function", "") for call in parsed.tool_calls)
     stub = [probe_turn("user"), replace(probe_turn("assistant", "" if calls else "C"), calls=calls)]
@@ -165,7 +164,9 @@ def _write_new(r: Renderer, new: Sequence[Turn], parsed: ParsedResponse, tools: 
     ]
 
 
-def _close(r: Renderer, sampled: Sequence[int], place: State, parsed: ParsedResponse, following: str) -> tuple[str, str]:
+def _close(
+    r: Renderer, sampled: Sequence[int], place: State, parsed: ParsedResponse, following: str
+) -> tuple[str, str]:
     """What must be written between the completion and the new messages, and which marker at the beginning of
     `following` the model has sampled already."""
     closes, controls = r._closes, r._tokenizer.controls

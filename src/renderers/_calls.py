@@ -1,8 +1,8 @@
 """How tool calls are spelt and read back, one room a spelling.
 
 A reader takes the text between a call's opening and its close, the header before it (where a format has one) and the
-tools' parameter schemas by name. It returns what it found with a status, never raises, and takes linear time. A closing tag inside a value is no close: the first one that something
-legal follows is.
+tools' parameter schemas by name. It returns what it found with a status, never raises, and takes linear time. A
+closing tag inside a value is no close: the first one that something legal follows is.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def json_members(text: str) -> list[tuple[str, str]] | None:
             depth -= 1
         if depth == 1 and token == ":" and key is None:
             key, begin = text[begin : match.start()].strip(), match.end()
-        elif key is not None and (depth == 1 and token == "," or depth == 0):
+        elif key is not None and ((depth == 1 and token == ",") or depth == 0):
             if not re.fullmatch(_STRING, key, re.S):
                 return None
             members.append((key, text[begin : match.start()].strip()))
@@ -172,15 +172,17 @@ def read_function_tags(text: str, header: str, schemas: Schemas) -> ReadCall:
 
 
 def write_function_tags(call: Call, out: Writer, *, scalar: Callable[[Any], str] = str) -> None:
-    """The same, written; `scalar` spells values that are neither text nor containers."""
+    """The same, written; `scalar` spells values that are neither text nor containers. A call may lack arguments."""
     out.frame("<function=")
     out.body(call.name, Field.CALL_NAME)
     out.frame(">\n")
-    for key, value in call.as_mapping().items():
+    for key, value in (call.as_mapping() if call.arguments is not None else {}).items():
         out.frame("<parameter=")
         out.body(key, Field.CALL_ARGUMENTS)
         out.frame(">\n")
-        spelt = value if isinstance(value, str) else to_json(value) if isinstance(value, (dict, list)) else scalar(value)
+        spelt = (
+            value if isinstance(value, str) else to_json(value) if isinstance(value, (dict, list)) else scalar(value)
+        )
         out.body(spelt, Field.CALL_ARGUMENTS)
         out.frame("\n</parameter>\n")
     out.frame("</function>")

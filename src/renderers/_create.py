@@ -35,8 +35,8 @@ def create_renderer(
 
     Args:
         tokenizer: a model id, a local folder, a `tokenizers.Tokenizer` or a Hugging Face tokenizer.
-        renderer: a family's name; "auto", or nothing, chooses by exact model id, then by the SHA-256 of the chat template,
-            and falls back to rendering that template itself.
+        renderer: a family's name; "auto", or nothing, chooses by exact model id, then by the SHA-256 of the chat
+            template, and falls back to rendering that template itself.
         parity: do what the template does to the letter, with everything it drops, and let control strings in trusted
             text become control tokens.
         thinking_retention: whether a bridge extends past reasoning that the template would now strip: "all", not at
@@ -79,13 +79,13 @@ def _choose(source: Source, name: str, options: Mapping[str, Any]) -> tuple[Iden
         raise BadOption(f"no renderer is named {name!r}; there are {', '.join(sorted([*known, 'auto', _FALLBACK]))}")
     if name == "auto":
         for family in known.values():
-            if source.name in family.models:
+            if source.name is not None and source.name in family.models:
                 note = _difference(source.name, digest, family)
                 return Identity(family.name, source.name, "model id", digest, note), _family(
                     family, family.models[source.name], options
                 )
         for family in known.values():
-            if digest in family.templates:
+            if digest is not None and digest in family.templates:
                 return Identity(family.name, source.name, "template", digest), _family(
                     family, family.templates[digest], options
                 )
@@ -102,9 +102,10 @@ def _difference(model: str | None, digest: str | None, family: type[Family]) -> 
     """A warning where a known model comes with another template than the one its format reproduces."""
     if digest is None or digest in family.templates:
         return ""
+    known = ", ".join(sha[:12] for sha in family.templates)
     note = (
-        f"{model} is rendered as {family.name}, but its chat template (SHA-256 {digest[:12]}…) is none of those that format "
-        f"reproduces ({', '.join(sha[:12] for sha in family.templates)})"
+        f"{model} is rendered as {family.name}, but its chat template (SHA-256 {digest[:12]}…) is none of those that "
+        f"this format reproduces ({known})"
     )
     warnings.warn(note, RenderersWarning, stacklevel=4)
     return note

@@ -10,12 +10,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
-from os.path import commonprefix
 from typing import Any
 
 from ._family import Family
 from ._messages import Call, Conversation, Policy, Turn
-from ._reader import Affixes
+from ._reply import Affixes
 from ._writer import Field, Piece, Writer
 
 TOOL: dict[str, Any] = {"type": "function", "function": {"name": "probe", "description": "", "parameters": {}}}
@@ -57,7 +56,13 @@ def prompt_overlap(family: Family, conv: Conversation, i: int, turn: Sequence[Pi
     out = Writer()
     family.ending(conv.until(i, prompting=True), out)
     scaffold = "".join(piece.text for piece in takewhile(lambda piece: piece.field is Field.FRAME, turn))
-    return commonprefix([out.text(), scaffold])
+    return common_prefix(out.text(), scaffold)
+
+
+def common_prefix(one: str, other: str) -> str:
+    """The characters two texts begin with alike."""
+    n = next((k for k, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    return one[:n]
 
 
 # ---- probes ---------------------------------------------------------------------------------
@@ -129,7 +134,9 @@ class Probes:
             thinking = self.written(probe_turn(USER), probe_turn("assistant", "", self._reasoning)).turn(1)
             reasoning, _ = self._after_close(_text(self._after(thinking, Field.REASONING)), first=True)
         closed = bool(call) or not content
-        finished = [self.written(probe_turn(USER), answer).turn(1) for answer in (probe_turn("assistant"), self._called)]
+        finished = [
+            self.written(probe_turn(USER), answer).turn(1) for answer in (probe_turn("assistant"), self._called)
+        ]
         produced = {stop for stop in self._family.reply.stops if any(stop in _text(turn) for turn in finished)}
         markers = frozenset(filter(None, map(self._first_control, (USER, RESULT))))
         return Closes(content, reasoning, call if closed else None, seam, frozenset(produced), markers)
@@ -140,7 +147,8 @@ class Probes:
             return False
         asked = (probe_turn(USER), probe_turn("assistant", "" if calls else "C", self._reasoning, calls))
         kept = [
-            any(piece.field is Field.REASONING for piece in self.written(*turns).turn(1)) for turns in (asked, (*asked, *after))
+            any(piece.field is Field.REASONING for piece in self.written(*turns).turn(1))
+            for turns in (asked, (*asked, *after))
         ]
         return kept[0] and not kept[1]
 

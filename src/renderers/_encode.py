@@ -101,9 +101,7 @@ class Encoder:
             (part,) if isinstance(part, int) else fresh[part] if part in fresh else remembered[part] for part in parts
         ]
 
-    def _starts(
-        self, parts: Sequence[str | int], encoded: Sequence[Sequence[int]], ids: Ids
-    ) -> npt.NDArray[np.int64]:
+    def _starts(self, parts: Sequence[str | int], encoded: Sequence[Sequence[int]], ids: Ids) -> npt.NDArray[np.int64]:
         """Where each token begins: the sum of the bytes before it, part by part."""
         lengths = self.tokenizer.byte_lengths(ids)
         counts = np.array([len(tokens) for tokens in encoded], dtype=np.int64)
@@ -119,7 +117,7 @@ class Encoder:
         starts: npt.NDArray[np.int64] = before + np.repeat(bases - total[ends - counts], counts)
         # Where a normaliser changed the text, its own offsets are asked for.
         doubtful = widths != measured if self.tokenizer.byte_level else [isinstance(part, str) for part in parts]
-        for k in np.flatnonzero(doubtful):
+        for k in np.flatnonzero(doubtful).tolist():
             run = str(parts[k])
             starts[ends[k] - counts[k] : ends[k]] = bases[k] + _byte_offsets(run)[self.tokenizer.starts(run)]
         return starts

@@ -1,10 +1,10 @@
 """The exceptions of the package: whose mistake it was is in the type.
 
-    RenderersError
-    └── InputError            yours: also a ValueError
-        ├── BadMessage        a message, tool call or tool declaration; `path` names the field
-        ├── BadOption         an option, a renderer's name, a combination of both
-        └── TokenizerMismatch a tokenizer that cannot serve this format
+RenderersError
+└── InputError            yours: also a ValueError
+    ├── BadMessage        a message, tool call or tool declaration; `path` names the field
+    ├── BadOption         an option, a renderer's name, a combination of both
+    └── TokenizerMismatch a tokenizer that cannot serve this format
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ._messages import Conversation
-from ._reader import Reply
+from ._reply import Reply
 from ._writer import Writer
 
 

@@ -48,29 +48,37 @@ class Policy:
     keep: Retention = "template"
 
 
+PLAIN_POLICY = Policy()
+"""What the template keeps, and nothing unsafe."""
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One tool call as the caller gave it: `arguments` is a JSON text or a mapping of plain JSON values."""
+    """One tool call as the caller gave it: `arguments` is a JSON text or a mapping of plain JSON values, or missing."""
 
     name: str
-    arguments: str | dict[str, Any]
+    arguments: str | dict[str, Any] | None
     id: str | None
     type: str
     path: str
 
     def as_json(self) -> str:
-        """The arguments as JSON text; a text is passed on verbatim, valid or not."""
+        """The arguments as JSON text; a text is passed on verbatim, valid or not. Raises `BadMessage` if missing."""
+        if self.arguments is None:
+            raise BadMessage(f"{self.path}.arguments", "is missing")
         return self.arguments if isinstance(self.arguments, str) else to_json(self.arguments)
 
     def as_mapping(self) -> dict[str, Any]:
         """The arguments as a mapping, for formats that spell each one.
 
         Raises:
-            BadMessage: a text that is not a JSON object.
+            BadMessage: a text that is not a JSON object, or nothing.
         """
+        path = f"{self.path}.arguments"
+        if self.arguments is None:
+            raise BadMessage(path, "is missing")
         if not isinstance(self.arguments, str):
             return self.arguments
-        path = f"{self.path}.arguments"
         try:
             value = json.loads(self.arguments) if self.arguments.strip() else {}
         except (ValueError, RecursionError) as error:
@@ -88,6 +96,11 @@ class Part:
     text: str
     payload: Mapping[str, Any] | None
     path: str
+
+    @property
+    def unread_keys(self) -> list[str]:
+        """Keys of a text part that say something no format prints."""
+        return [key for key, value in (self.payload or {}).items() if value and key not in ("type", *_TEXTS)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +121,18 @@ class Turn:
         """The text of the message, parts joined."""
         if isinstance(self.content, str):
             return self.content
-        return "".join(part.text for part in self.content or ())
+        return "".join(part.text for part in self.parts)
 
     @property
-    def media(self) -> Iterator[Part]:
-        """The parts that are not text."""
-        return (part for part in self.content if part.kind != "text") if isinstance(self.content, tuple) else iter(())
+    def parts(self) -> tuple[Part, ...]:
+        """The parts of a content list."""
+        return self.content if isinstance(self.content, tuple) else ()
+
+    def required_text(self) -> str:
+        """The text, where the template cannot do without. Raises `BadMessage` if there is no content."""
+        if self.content is None:
+            raise BadMessage(f"{self.path}.content", f"is missing; this format needs the text of a {self.role} message")
+        return self.text
 
 
 class Conversation(Sequence[Turn]):
@@ -131,7 +150,7 @@ class Conversation(Sequence[Turn]):
         turns: Sequence[Turn],
         tools: Sequence[dict[str, Any]] = (),
         prompting: bool = False,
-        policy: Policy = Policy(),  # noqa: B008 - frozen
+        policy: Policy = PLAIN_POLICY,
         length: int | None = None,
     ) -> None:
         self._turns, self.tools, self.prompting, self.policy = turns, tools, prompting, policy
@@ -172,23 +191,29 @@ class Conversation(Sequence[Turn]):
         return next((i for i in range(self._length) if test(self._turns[i])), NONE)
 
     def keeps_reasoning(self, i: int, asked: int) -> bool:
-        """The policy asks for the reasoning of message `i` beyond what the template keeps; `asked` is the last query."""
+        """The policy asks for the reasoning of message `i` beyond what the template keeps; `asked` is the last
+        query.
+        """
         return self.policy.keep == "all" or (self.policy.keep == "tool_cycle" and i > asked)
 
     def tool_name(self, i: int) -> str | None:
         """The tool that result `i` came from: as it says, else by its call id, else by its place among the results."""
-        turn, asked = self._turns[i], i - 1
-        while self.role(asked) == "tool":
-            asked -= 1
-        if turn.name is None and turn.call_id is not None:
-            for earlier in reversed(self._turns[:i]):
-                for call in earlier.calls:
-                    if call.id == turn.call_id:
-                        return call.name
-        calls = self._turns[asked].calls if asked >= 0 else ()
-        if turn.name is None and i - asked <= len(calls):
-            return calls[i - asked - 1].name
-        return turn.name
+        turn = self._turns[i]
+        if turn.name is not None:
+            return turn.name
+        place = 0
+        for earlier in reversed(self._turns[:i]):
+            if earlier.role == "tool":
+                place += 1
+            elif earlier.role == "assistant":
+                break
+        else:
+            return None
+        if turn.call_id is not None:
+            calls = (call for asked in reversed(self._turns[:i]) for call in asked.calls)
+            if (name := next((call.name for call in calls if call.id == turn.call_id), None)) is not None:
+                return name
+        return earlier.calls[place].name if place < len(earlier.calls) else None
 
     def refuse_role(self, i: int, why: str = "") -> NoReturn:
         """Raise for a message this format has no place for."""
@@ -237,6 +262,8 @@ def _read_content(content: Any, path: str) -> tuple[str | tuple[Part, ...] | Non
         return None, None
     if isinstance(content, str):
         return _text(content, path), None
+    if not isinstance(content, (Sequence, Iterator)):
+        raise BadMessage(path, f"must be text or a list of parts, not {type(content).__name__}")
     parts, thinking = [], []
     for i, item in enumerate(_items(content, path)):
         at = f"{path}[{i}]"
@@ -277,11 +304,9 @@ def _read_call(call: Any, path: str) -> Call:
     arguments = inner.get("arguments")
     if isinstance(arguments, str):
         arguments = _text(arguments, f"{at}.arguments")
-    elif arguments is None:
-        arguments = {}
     elif isinstance(arguments, Mapping):
         arguments = plain_json(arguments, f"{at}.arguments")
-    else:
+    elif arguments is not None:
         raise BadMessage(f"{at}.arguments", f"must be a mapping or a JSON text, not {type(arguments).__name__}")
     kind = _optional_text(fields.get("type"), f"{path}.type") or "function"
     return Call(_text(name, f"{at}.name"), arguments, _optional_text(fields.get("id"), f"{path}.id"), kind, at)

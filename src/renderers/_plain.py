@@ -1,8 +1,8 @@
 """The renderer for models nobody wrote a family for: their own chat template, run as it is.
 
-Tokens are attributed to messages by rendering growing beginnings of the conversation. What a template closes a turn with,
-and how it spells calls, is not known here, so there is no sampled mask, no call parsing and no bridge, each said with
-its reason. Control strings in the caller's text stay text: they are disguised while the template runs.
+Tokens are attributed to messages by rendering growing beginnings of the conversation. What a template closes a turn
+with, and how it spells calls, is not known here, so there is no sampled mask, no call parsing and no bridge, each
+said with its reason. Control strings in the caller's text stay text: they are disguised while the template runs.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
-from os.path import commonprefix
 from typing import Any, NoReturn
 
 import jinja2
@@ -21,17 +21,22 @@ import jinja2.parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from ._bridge import Bridge, Refusal, RefusalCode
+from ._derive import common_prefix
 from ._encode import Encoder
 from ._errors import BadMessage, BadOption
 from ._messages import NONE, plain_json, read_messages, read_tools
-from ._reader import Affixes, ParsedResponse, Reader, Reply
+from ._parsed import ParsedResponse
+from ._reader import Reader
 from ._rendered import RenderedTokens
 from ._renderer import Identity, plain_ids
+from ._reply import Affixes, Reply
 from ._tokenizers import Source
 from ._writer import Field, Piece
 
 _DISGUISE = "\uf8ff"
-"""Stands in for the first character of a control string in the caller's text. Private use: no text has a meaning for it."""
+"""Stands in for the first character of a control string in the caller's text. Private use: no text has a meaning
+for it.
+"""
 
 
 class _Generation(jinja2.ext.Extension):
@@ -117,7 +122,8 @@ class PlainRenderer:
 
     def _text(self, messages: Sequence[dict[str, Any]], tools: Any, prompting: bool) -> str:
         disguised = _map_text(
-            [{key: value for key, value in message.items() if value is not None} for message in messages], self._disguise
+            [{key: value for key, value in message.items() if value is not None} for message in messages],
+            self._disguise,
         )
         declared = _map_text(read_tools(tools), self._disguise) or None
         try:
@@ -150,10 +156,8 @@ class PlainRenderer:
         """Where each message ends in the text: as far as a rendering up to it agrees with the whole."""
         end = 0
         for k in range(1, len(messages) + 1):
-            try:
-                end = max(end, len(commonprefix([self._text(messages[:k], tools, False), text])))
-            except BadMessage:
-                pass  # a beginning that the template refuses: its text goes to the next message
+            with suppress(BadMessage):  # a beginning that the template refuses: its text goes to the next message
+                end = max(end, len(common_prefix(self._text(messages[:k], tools, False), text)))
             yield end
 
 
@@ -166,7 +170,9 @@ def _map_text(value: Any, change: Any) -> Any:
     return [_map_text(item, change) for item in value] if isinstance(value, list) else value
 
 
-_TEMPLATE_KEYS = frozenset({"role", "content", "type", "text", "tool_calls", "function", "name", "arguments", "parameters"})
+_TEMPLATE_KEYS = frozenset(
+    {"role", "content", "type", "text", "tool_calls", "function", "name", "arguments", "parameters"}
+)
 
 
 def _compile(template: str) -> jinja2.Template:
@@ -183,7 +189,9 @@ def _compile(template: str) -> jinja2.Template:
         raise BadOption(f"the chat template is not valid Jinja: {error}") from error
 
 
-def _tojson(value: Any, ensure_ascii: bool = False, indent: Any = None, separators: Any = None, sort_keys: bool = False) -> str:
+def _tojson(
+    value: Any, ensure_ascii: bool = False, indent: Any = None, separators: Any = None, sort_keys: bool = False
+) -> str:
     return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
 
 

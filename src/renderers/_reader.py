@@ -1,197 +1,20 @@
 """Reading a model's reply, token by token: one state machine driven by a family's table.
 
-A *mark* is a control token that leads to a state from the states the table names; met anywhere else it is text.
-`Reader` turns tokens into events in O(1) amortised; `ParsedResponse` is the fold of its events, there is no other parser.
+`Reader` turns tokens into events in O(1) amortised; `ParsedResponse` is the fold of its events, there is no other
+parser.
 """
 
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import Enum
+from collections.abc import Sequence
 from itertools import compress
-from typing import Any
 
 from ._calls import ReadCall, Schemas, ToolCallParseStatus
+from ._parsed import CallRead, Event, ParsedResponse, ParsedToolCall, Refiled, TextDelta
+from ._reply import BETWEEN, CALL, CONTENT, HEADER, PROSE, REASONING, START, Affixes, Mark, Reply, State
 from ._tokenizers import Tokenizer
 from ._writer import Field
-
-
-class State(Enum):
-    """Where a reader stands in a reply.
-
-    START is the beginning, while nothing but white space was met. BETWEEN is the room around calls: what stands
-    there is content if it is more than white space. HEADER is text that says what comes (gpt-oss).
-    """
-
-    START = "start"
-    REASONING = "reasoning"
-    CONTENT = "content"
-    CALL = "call"
-    BETWEEN = "between"
-    HEADER = "header"
-
-
-START, REASONING, CONTENT = State.START, State.REASONING, State.CONTENT
-CALL, BETWEEN, HEADER = State.CALL, State.BETWEEN, State.HEADER
-PROSE = frozenset({START, CONTENT, BETWEEN})
-
-
-@dataclass(frozen=True)
-class Mark:
-    """A control token that changes the state.
-
-    Attributes:
-        to: the state it leads to, or a function of the header read so far.
-        after: the states it means this in; anywhere else it is text.
-    """
-
-    to: State | Callable[[str], State]
-    after: frozenset[State]
-
-
-def mark(to: State | Callable[[str], State], *after: State) -> Mark:
-    """A `Mark`, written shortly."""
-    return Mark(to, frozenset(after))
-
-
-ReadCallText = Callable[[str, str, Schemas], ReadCall]
-
-
-def _no_calls(text: str, header: str, schemas: Schemas) -> ReadCall:
-    return ReadCall(None, None, ToolCallParseStatus.MALFORMED_STRUCTURE)
-
-
-@dataclass(frozen=True)
-class Reply:
-    """How a model writes its turn.
-
-    Attributes:
-        stops: tokens that end it, the canonical one first.
-        marks: control token → what it means.
-        read_call: (text of a call, header before it, tool schemas by name) → the call.
-        call_ends: tokens that end a call.
-        history_ends: tokens that close a turn in history where the model sampled another.
-    """
-
-    stops: tuple[str, ...]
-    marks: Mapping[str, Mark] = field(default_factory=dict)
-    read_call: ReadCallText = _no_calls
-    call_ends: tuple[str, ...] = ()
-    history_ends: tuple[str, ...] = ()
-
-    @property
-    def reasons(self) -> bool:
-        """The format has a place for reasoning."""
-        return any(mark.to is REASONING or callable(mark.to) for mark in self.marks.values())
-
-
-@dataclass(frozen=True)
-class Affixes:
-    """What a format writes around the words of a turn, derived from what its family writes.
-
-    Attributes:
-        before_reasoning, after_reasoning: between the marks and the reasoning.
-        content_after_reasoning: before content that follows reasoning.
-        content_before_call: after content that a call follows.
-    """
-
-    before_reasoning: str = ""
-    after_reasoning: str = ""
-    content_after_reasoning: str = ""
-    content_before_call: str = ""
-
-
-@dataclass(frozen=True)
-class ParsedToolCall:
-    """One call of a reply.
-
-    Attributes:
-        raw: the text of the call as sampled, without its opening and closing tokens.
-        name: the tool, or None where it could not be read.
-        arguments: values as a mapping; a text where the model wrote one or Python cannot hold the value.
-        token_span: half-open span of the call in the parsed ids, opening and closing tokens included.
-        status: OK, or what is wrong with it.
-        id: the call's id where the format has one.
-        json_text: the arguments verbatim, for formats that write them as JSON.
-    """
-
-    raw: str
-    name: str | None
-    arguments: dict[str, Any] | str | None
-    token_span: tuple[int, int] | None
-    status: ToolCallParseStatus
-    id: str | None = None
-    json_text: str | None = None
-
-
-@dataclass
-class ParsedResponse:
-    """A reply as a message.
-
-    Attributes:
-        content: the text of the answer; nothing the model wrote outside reasoning and calls is missing.
-        reasoning_content: the reasoning, or None where there is none.
-        tool_calls: every call in the order sampled, broken ones with their status.
-        reasoning_complete: False where the reply was cut inside its reasoning.
-        stopped: a stop token was sampled.
-        length: how many of the ids belong to the reply, its stop token included.
-    """
-
-    content: str = ""
-    reasoning_content: str | None = None
-    tool_calls: list[ParsedToolCall] = field(default_factory=list)
-    reasoning_complete: bool | None = True
-    stopped: bool = False
-    length: int = 0
-
-    def message(self) -> dict[str, Any]:
-        """The reply as an assistant message to append to the conversation; JSON arguments stay verbatim.
-
-        Calls without a name are no part of it.
-        """
-        message: dict[str, Any] = {"role": "assistant", "content": self.content}
-        if self.reasoning_content is not None:
-            message["reasoning_content"] = self.reasoning_content
-        calls = [
-            {
-                "type": "function",
-                **({"id": call.id} if call.id else {}),
-                "function": {
-                    "name": call.name,
-                    "arguments": call.arguments if call.json_text is None else call.json_text,
-                },
-            }
-            for call in self.tool_calls
-            if call.name is not None
-        ]
-        if calls:
-            message["tool_calls"] = calls
-        return message
-
-
-@dataclass(frozen=True, slots=True)
-class TextDelta:
-    """Text of the reply as it comes; `field` is CONTENT or REASONING."""
-
-    field: Field
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class CallRead:
-    """A call has been read to its end."""
-
-    call: ParsedToolCall
-
-
-@dataclass(frozen=True, slots=True)
-class Refiled:
-    """The reply stopped without closing its reasoning: what was streamed as reasoning was the answer."""
-
-
-Event = TextDelta | CallRead | Refiled
 
 
 class _Stretch:
@@ -348,7 +171,9 @@ class Reader:
         elif token in self._stops:
             self._stop()
             self._count(1)
-        elif mark is not None and BETWEEN in mark.after and self._closes and (self._blank_tail or self._first_is_whole()):
+        elif (
+            mark is not None and BETWEEN in mark.after and self._closes and (self._blank_tail or self._first_is_whole())
+        ):
             self._end_call()
             self._count(1)
             self._move(mark)
@@ -356,7 +181,9 @@ class Reader:
             self._text([token])
 
     def _after_stop(self, token: int) -> None:
-        """A turn of several calls may hold a stop after each (gpt-oss); anything else behind a stop is no part of it."""
+        """A turn of several calls may hold a stop after each (gpt-oss); anything else behind a stop is no part of
+        it.
+        """
         mark = self._marks.get(token)
         if mark is not None and BETWEEN in mark.after and mark.to in (CALL, HEADER) and self._only_blank_skipped:
             self._count(self._skipped + 1)
@@ -481,9 +308,9 @@ class Reader:
             return
         end = self._closes[-1]
         read = self._read(end) if self._blank_tail else None
-        if read is None or (read.status is not ToolCallParseStatus.OK and len(self._closes) > 1):
-            if self._first_is_whole():
-                end, read = self._closes[0], self._first_close
+        doubtful = read is None or (read.status is not ToolCallParseStatus.OK and len(self._closes) > 1)
+        if doubtful and self._first_is_whole():
+            end, read = self._closes[0], self._first_close
         rest = self._call[end:]
         self.length -= len(rest)
         self._call_read(end, closed=True, read=read)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, overload
+from typing import Any, cast, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -85,22 +85,22 @@ class RenderedTokens:
 
     @property
     def message_indices(self) -> list[int]:
-        return self.messages.tolist()
+        return cast("list[int]", self.messages.tolist())
 
     @property
     def sampled_mask(self) -> list[bool]:
-        return self.sampled.tolist()
+        return cast("list[bool]", self.sampled.tolist())
 
     @property
     def content(self) -> Bools:
         """Bool array: the token is somebody's words in a message, not the format's scaffold."""
         if not len(self.fields):
             return np.zeros(0, dtype=np.bool_)
-        return (self.fields != Field.FRAME) & (self.messages != NONE)
+        return cast(Bools, (self.fields != Field.FRAME) & (self.messages != NONE))
 
     @property
     def is_content(self) -> list[bool]:
-        return self.content.tolist()
+        return cast("list[bool]", self.content.tolist())
 
     def field_of(self, k: int) -> Field:
         """The field token `k` belongs to."""
@@ -139,7 +139,9 @@ class RenderedTokens:
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return f"RenderedTokens({len(self)} tokens, {len(self.message_roles)} messages, {int(self.sampled.sum())} sampled)"
+        return (
+            f"RenderedTokens({len(self)} tokens, {len(self.message_roles)} messages, {int(self.sampled.sum())} sampled)"
+        )
 
     # ---- spans and counts -------------------------------------------------------------------
 
@@ -179,7 +181,7 @@ class RenderedTokens:
 
     def content_mask_for_roles(self, roles: Sequence[str] | set[str]) -> list[bool]:
         """One bool a token: content of a message with one of these roles."""
-        return (self._of_roles(lambda role: role in roles) & self.content).tolist()
+        return cast("list[bool]", (self._of_roles(lambda role: role in roles) & self.content).tolist())
 
     def _of_roles(self, wanted: Callable[[str], bool]) -> Bools:
         # One entry more, found by index -1: tokens of no message.

@@ -15,9 +15,11 @@ from ._derive import Closes, Probes, Written, probe_turn, prompt_overlap, write
 from ._encode import Encoded, Encoder, utf8_length
 from ._errors import BadMessage, RenderersWarning, TokenizerMismatch
 from ._family import Family
-from ._messages import Conversation, Policy, Retention, Turn, read_messages, read_tools
-from ._reader import Affixes, ParsedResponse, Reader
+from ._messages import PLAIN_POLICY, Conversation, Policy, Retention, Turn, read_messages, read_tools
+from ._parsed import ParsedResponse
+from ._reader import Reader
 from ._rendered import Bools, RenderedTokens
+from ._reply import Affixes
 from ._tokenizers import Source
 from ._writer import Writer
 
@@ -71,7 +73,7 @@ class Renderer:
         family: Family,
         source: Source,
         *,
-        policy: Policy = Policy(),  # noqa: B008 - frozen
+        policy: Policy = PLAIN_POLICY,
         thinking_retention: Retention = "tool_cycle",
         identity: Identity | None = None,
     ) -> None:
@@ -134,9 +136,11 @@ class Renderer:
             tools: types the arguments of untyped formats, and reveals calls of unknown tools.
             prompt_ids: the prompt that was sampled from, if it may end otherwise than this renderer's own.
         """
-        schemas = {
-            tool["function"]["name"]: tool["function"].get("parameters") or {} for tool in read_tools(tools)
-        } if tools else None
+        schemas = (
+            {tool["function"]["name"]: tool["function"].get("parameters") or {} for tool in read_tools(tools)}
+            if tools
+            else None
+        )
         reader = Reader(self.family.reply, self._tokenizer, self._affixes, schemas)
         reader.seek(self._prompt_end(prompt_ids))
         return reader
@@ -255,16 +259,21 @@ class Renderer:
     def _conversation(self, turns: Sequence[Turn], tools: Any, prompting: bool) -> Conversation:
         """Turns as a conversation, after the checks that are the same for every format."""
         for turn in turns:
-            for part in turn.media:
-                raise BadMessage(part.path, f"is {part.kind}, and this renderer writes text only")
+            for part in turn.parts:
+                if part.kind != "text":
+                    raise BadMessage(part.path, f"is a part of type {part.kind!r}, and this renderer writes text only")
+                for key in part.unread_keys:
+                    self._warn(
+                        f"the key {key!r} of text parts is not part of the {self.family.name} format and is left out"
+                    )
             if turn.reasoning and not self.family.reply.reasons and not self._policy.parity:
                 raise BadMessage(
                     f"{turn.path}.reasoning_content",
-                    f"the {self.family.name} format has no place for reasoning; leave it out, or make the renderer with "
-                    "parity=True, which drops it as the template does",
+                    f"the {self.family.name} format has no place for reasoning; leave it out, or make the renderer "
+                    "with parity=True, which drops it as the template does",
                 )
             for key in turn.extra:
-                self._warn(f"messages' key {key!r} is not part of the {self.family.name} format and is left out")
+                self._warn(f"the key {key!r} of messages is not part of the {self.family.name} format and is left out")
         declared = read_tools(tools)
         if declared and not self.supports_tools:
             self._warn(f"the {self.family.name} format cannot declare tools; they are left out of the prompt")

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from ._errors import BadMessage
 from ._messages import Turn
 
 
-def inline_thinking(turn: Turn, text: str) -> tuple[str, str]:
+def inline_thinking(turn: Turn, text: str, parity: bool) -> tuple[str, str]:
     """Reasoning and answer of an assistant turn, as Qwen3, Qwen3.5 and GLM-4.5 tell them apart.
 
     Reasoning given apart wins; else what stands before the first ``</think>`` and after the last ``<think>`` in it is
     reasoning, without the newlines at that edge, and the answer follows the last ``</think>``.
+
+    Raises:
+        BadMessage: words in other places, which the templates drop silently (with `parity`, so do we).
     """
     if turn.reasoning is not None or "</think>" not in text:
         return turn.reasoning or "", text
-    reasoning = text.split("</think>")[0].rstrip("\n").split("<think>")[-1].lstrip("\n")
-    return reasoning, text.split("</think>")[-1].lstrip("\n")
+    before, *between, answer = text.split("</think>")
+    unread, opened, reasoning = before.rstrip("\n").rpartition("<think>")
+    if not parity and ("".join(between).strip() or (opened and unread.strip())):
+        raise BadMessage(
+            f"{turn.path}.content",
+            "has words around its <think> block that the template drops; give the reasoning in reasoning_content",
+        )
+    return reasoning.lstrip("\n"), answer.lstrip("\n")

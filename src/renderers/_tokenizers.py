@@ -30,8 +30,10 @@ class Tokenizer(Protocol):
         byte_level: tokens are pieces of UTF-8, so `token_bytes` of a run of ids is its text.
     """
 
-    controls: Mapping[str, int]
-    byte_level: bool
+    @property
+    def controls(self) -> Mapping[str, int]: ...
+    @property
+    def byte_level(self) -> bool: ...
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         """Ids of each text, read as ordinary text throughout."""
@@ -95,7 +97,9 @@ class FastTokenizer:
         ids = set(self.controls.values())
         for control, encoded in zip(self.controls, self.encode_batch(list(self.controls)), strict=True):
             if not ids.isdisjoint(encoded):
-                raise TokenizerMismatch(f"the tokenizer's vocabulary itself turns the text {control!r} into a control token")
+                raise TokenizerMismatch(
+                    f"the tokenizer's vocabulary itself turns the text {control!r} into a control token"
+                )
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         return [encoding.ids for encoding in self._plain.encode_batch_fast(list(texts), add_special_tokens=False)]
@@ -168,7 +172,7 @@ def load(x: Any) -> Source:
 def _download(model: str) -> Path:
     """The tokenizer files of a model on the Hugging Face hub, from its cache where they are there already."""
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     files = ["tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "chat_template.json"]
     try:

@@ -2,13 +2,13 @@
 
 Source: the chat template of deepseek-ai/DeepSeek-V3.
 
-The template's flags are never reset, and we write what it writes: only the second and every later call of a conversation
-closes the block of calls, a second round of calls has no opener, and neither have its results. A bridge writes results the
-way the first round has them. All system texts stand at the start.
+The template's flags are never reset, and we write what it writes: only the second and every later call of a
+conversation closes the block of calls, a second round of calls has no opener, and neither have its results. A
+bridge writes results the way the first round has them. All system texts stand at the start.
 
-The template cannot declare tools, and prints calls only when the content is None: beside content it drops them. Here the
-content is written, followed by a whole block of calls. Unknown roles, dropped by the template, and reasoning, which the
-format lacks, are refused.
+The template cannot declare tools, and prints calls only when the content is None: beside content it drops them.
+Here the content is written, followed by a whole block of calls. Unknown roles, dropped by the template, and
+reasoning, which the format lacks, are refused.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from .._calls import read_fenced_json, write_fenced_json
 from .._family import Family
 from .._messages import Conversation, Turn
-from .._reader import BETWEEN, CALL, PROSE, Reply, mark
+from .._reply import BETWEEN, CALL, PROSE, Reply, mark
 from .._writer import Writer
 
 END = "<｜end▁of▁sentence｜>"
@@ -58,23 +58,25 @@ class DeepSeekV3(Family):
         for i in systems:
             out.message = i
             out.frame("" if i == systems[0] else "\n\n")
-            out.body(conv[i].text)
+            out.body(conv[i].required_text())
 
     def turn(self, conv: Conversation, i: int, out: Writer) -> None:
         turn = conv[i]
         if turn.role == "user":
             out.frame("<｜User｜>")
-            out.body(turn.text)
+            out.body(turn.required_text())
         elif turn.role == "tool":
             first = conv.first(is_result) == i
             out.frame("<｜tool▁outputs▁begin｜><｜tool▁output▁begin｜>" if first else "\n<｜tool▁output▁begin｜>")
-            out.body(turn.text)
+            out.body(turn.required_text())
             out.frame("<｜tool▁output▁end｜>")
-        elif turn.role == "assistant" and has_bare_calls(turn) and not (conv.policy.parity and turn.content is not None):
+        elif (
+            turn.role == "assistant" and has_bare_calls(turn) and not (conv.policy.parity and turn.content is not None)
+        ):
             self._bare_calls(conv, i, out)
         elif turn.role == "assistant":
             out.frame("<｜tool▁outputs▁end｜>" if self._after_result(conv, i) else "<｜Assistant｜>")
-            out.body(turn.text)
+            out.body(turn.required_text())
             if turn.calls and not conv.policy.parity:
                 out.frame("<｜tool▁calls▁begin｜>")
                 for k, call in enumerate(turn.calls):
@@ -96,7 +98,9 @@ class DeepSeekV3(Family):
     def _bare_calls(conv: Conversation, i: int, out: Writer) -> None:
         for k, call in enumerate(conv[i].calls):
             first = k == 0 and conv.first(has_bare_calls) == i
-            out.frame("<｜Assistant｜><｜tool▁calls▁begin｜><｜tool▁call▁begin｜>" if first else "\n<｜tool▁call▁begin｜>")
+            out.frame(
+                "<｜Assistant｜><｜tool▁calls▁begin｜><｜tool▁call▁begin｜>" if first else "\n<｜tool▁call▁begin｜>"
+            )
             write_fenced_json(call, out)
             out.frame("<｜tool▁call▁end｜>" if first else f"<｜tool▁call▁end｜><｜tool▁calls▁end｜>{END}")
 

@@ -2,11 +2,12 @@
 
 Source: the chat templates of zai-org/GLM-4.5 and GLM-4.6 (the two print the same).
 
-A turn ends where the next role's marker begins, so ``<|user|>`` and ``<|observation|>`` are stops that the model samples,
-and the newline behind ``<|assistant|>`` is sampled too. The template drops messages of unknown roles such as
-``developer`` silently (refused here). A tool result given as a list prints one response an item; the template prints the
-Python form of ``{"type": "text", …}`` items (their text is written here). ``/nothink`` is a control token: typed by a user
-it stays text, and `enable_thinking=False` writes the real one.
+A turn ends where the next role's marker begins, so ``<|user|>`` and ``<|observation|>`` are stops that the model
+samples, and the newline behind ``<|assistant|>`` is sampled too. The template drops messages of unknown roles such
+as ``developer`` and words around an inline ``<think>`` block silently (refused here). A tool result given as a list
+prints one response an item; the template prints the Python form of ``{"type": "text", …}`` items (their text is
+written here). ``/nothink`` is a control token: typed by a user it stays text, and `enable_thinking=False` writes
+the real one.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from .._calls import read_arg_pairs, write_arg_pairs
 from .._family import Family
 from .._messages import Conversation, Part, Turn, to_json
-from .._reader import CALL, CONTENT, PROSE, REASONING, START, Reply, mark
+from .._reply import CALL, CONTENT, PROSE, REASONING, START, Reply, mark
 from .._thinking import inline_thinking
 from .._writer import Field, Writer
 
@@ -57,8 +58,12 @@ class Glm45(Family):
 
     name = "glm-4.5"
     models = {
-        f"{owner}/{model}": {} for owner in ("zai-org", "THUDM") for model in ("GLM-4.5", "GLM-4.5-Air")
-    } | {"zai-org/GLM-4.6": {}}
+        "zai-org/GLM-4.5": {},
+        "zai-org/GLM-4.5-Air": {},
+        "zai-org/GLM-4.6": {},
+        "THUDM/GLM-4.5": {},
+        "THUDM/GLM-4.5-Air": {},
+    }
     templates = {
         "44f815868bf02fa458dd2f741a338046f4bf45f398eb6d067766726b9d96cce3": {},
         "bbd2a360282273b2aeb0df692fecca4e716ed14766ca2573bebf2431aadb713a": {},
@@ -105,7 +110,7 @@ class Glm45(Family):
 
     @staticmethod
     def _assistant(conv: Conversation, i: int, out: Writer) -> None:
-        reasoning, text = inline_thinking(conv[i], conv[i].text)
+        reasoning, text = inline_thinking(conv[i], conv[i].text, conv.policy.parity)
         asked = conv.last(is_user)
         out.frame("<|assistant|>\n<think>")
         if i > asked or conv.keeps_reasoning(i, asked):

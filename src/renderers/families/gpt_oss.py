@@ -5,9 +5,10 @@ openai/gpt-oss-20b is the other one. One message of a chat becomes up to three o
 channel, then the answer on the final channel, or calls on the commentary channel with what is said beside them before.
 
 A first system or developer message holds the instructions; later ones become developer messages of their own (the
-template drops them). Each call is a message of its own and ends in a stop token (the template prints only the first). Reasoning up to the first final answer is left out once the last answer is final, as the vendor does; a
-finished document keeps the reasoning of its last turn. In the template's dialect results are quoted as JSON, what is said
-beside calls is reasoning, and saying both raises, as it does there.
+template drops them). Each call is a message of its own and ends in a stop token (the template prints only the
+first). Reasoning up to the first final answer is left out once the last answer is final, as the vendor does; a
+finished document keeps the reasoning of its last turn. In the template's dialect results are quoted as JSON, what
+is said beside calls is reasoning, and saying both raises, as it does there.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from .._calls import ReadCall, Schemas, ToolCallParseStatus, read_json_arguments
 from .._errors import BadMessage
 from .._family import Family
 from .._messages import Call, Conversation, Turn, to_json
-from .._reader import BETWEEN, CALL, CONTENT, HEADER, REASONING, START, Reply, State, mark
+from .._reply import BETWEEN, CALL, CONTENT, HEADER, REASONING, START, Reply, State, mark
 from .._schema import harmony_namespace, template_namespace
 from .._writer import Field, Writer
 
@@ -73,7 +74,8 @@ class GptOss(Family):
         knowledge_cutoff, model_identity: further words of the system message.
         use_system_prompt: False leaves the system message out.
         auto_drop_analysis: leave out reasoning that the vendor's encoder leaves out; False keeps all of it (harmony).
-        call_content_type: what a call's header says of its text in history: "", "json" or "<|constrain|>json" (harmony).
+        call_content_type: what a call's header says of its text in history: "", "json" or "<|constrain|>json"
+            (harmony).
     """
 
     dialect: Literal["harmony", "template"] = "harmony"
@@ -123,12 +125,18 @@ class GptOss(Family):
             out.body(day, Field.OPTION)
         out.frame(f"\n\nReasoning: {self.reasoning_effort}\n\n# Valid channels: analysis, commentary, final. ")
         out.frame("Channel must be included for every message.")
-        out.frame("\nCalls to these tools must go to the commentary channel: 'functions'.<|end|>" if tools else "<|end|>")
+        out.frame(
+            "\nCalls to these tools must go to the commentary channel: 'functions'.<|end|>" if tools else "<|end|>"
+        )
 
     def _tools(self, conv: Conversation, out: Writer) -> None:
         write = harmony_namespace if self.dialect == "harmony" else template_namespace
+        try:
+            declared = write("functions", [tool["function"] for tool in conv.tools])
+        except ValueError as error:
+            raise BadMessage("tools", str(error)) from error
         out.frame("# Tools\n\n")
-        out.body(write("functions", [tool["function"] for tool in conv.tools]), Field.TOOLS)
+        out.body(declared, Field.TOOLS)
 
     def _developer(self, conv: Conversation, i: int, out: Writer) -> None:
         """Instructions; the first message also declares the tools."""
@@ -154,7 +162,7 @@ class GptOss(Family):
                 self._developer(conv, i, out)
         elif turn.role == "user":
             out.frame("<|start|>user<|message|>")
-            out.body(turn.text)
+            out.body(self._words(turn))
             out.frame("<|end|>")
         elif turn.role == "tool":
             self._result(conv, i, out)
@@ -167,14 +175,23 @@ class GptOss(Family):
         if conv.prompting:
             out.frame("<|start|>assistant")
 
+    def _words(self, turn: Turn) -> str:
+        return turn.text if self.dialect == "harmony" else turn.required_text()
+
     def _result(self, conv: Conversation, i: int, out: Writer) -> None:
         name = conv.tool_name(i)
-        if name is None:
-            raise BadMessage(f"{conv[i].path}.name", "this format names a result's tool: give `name` or a known `tool_call_id`")
+        asked = conv.until(i).last(is_assistant)
+        unasked = self.dialect == "template" and (asked < 0 or not conv[asked].calls)
+        if name is None or unasked:
+            raise BadMessage(
+                f"{conv[i].path}.name",
+                "this format names a result's tool: give `name`, or the `tool_call_id` of an earlier call",
+            )
         out.frame("<|start|>functions.")
         out.body(name.removeprefix("functions."), Field.RESULT_NAME)
         out.frame(" to=assistant<|channel|>commentary<|message|>")
-        out.body(conv[i].text if self.dialect == "harmony" else to_json(conv[i].text))
+        text = self._words(conv[i])
+        out.body(text if self.dialect == "harmony" else to_json(text))
         out.frame("<|end|>")
 
     def _assistant(self, conv: Conversation, i: int, out: Writer) -> None:
@@ -202,16 +219,17 @@ class GptOss(Family):
 
     def _template_assistant(self, conv: Conversation, i: int, out: Writer) -> None:
         turn, last = conv[i], i == len(conv) - 1
-        for text, where in ((turn.text, "content"), (turn.reasoning or "", "reasoning_content")):
-            if any(words in text for words in _CHANNEL_TEXT):
-                raise BadMessage(f"{turn.path}.{where}", "spells out a Harmony header; give reasoning and content apart")
+        for words, where in ((turn.text, "content"), (turn.reasoning or "", "reasoning_content")):
+            if any(header in words for header in _CHANNEL_TEXT):
+                raise BadMessage(
+                    f"{turn.path}.{where}", "spells out a Harmony header; give reasoning and content apart"
+                )
         if not turn.calls:
-            if turn.content is None:
-                raise BadMessage(f"{turn.path}.content", "the template needs the content of a message without calls")
+            text = turn.required_text()
             produced = last and not conv.prompting
             if turn.reasoning is not None and (produced or conv.keeps_reasoning(i, conv.last(is_user))):
                 _message(out, "analysis", turn.reasoning, Field.REASONING)
-            _message(out, "final", turn.text, end="<|return|>" if produced else "<|end|>")
+            _message(out, "final", text, end="<|return|>" if produced else "<|end|>")
             return
         if turn.text and turn.reasoning:
             raise BadMessage(f"{turn.path}.content", "the template refuses content and reasoning together beside calls")

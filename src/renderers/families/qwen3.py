@@ -4,7 +4,8 @@ Sources: the chat templates of Qwen/Qwen3-8B, Qwen/Qwen3-4B-Instruct-2507 and Qw
 
 Three checkpoint lines, three templates: hybrid (`Qwen3`), Instruct-2507 without reasoning, Thinking-2507 whose prompt
 opens the reasoning. The templates drop three things silently: messages of unknown roles such as ``developer`` (refused
-here), content given as parts (its text is written here) and, in Instruct-2507, reasoning (refused here).
+here), content given as parts (its text is written here), in Instruct-2507 reasoning, and words around an inline
+``<think>`` block (both refused here).
 Reasoning of a turn is left out of history once a user asks again; in a tool cycle it is kept.
 """
 
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from .._calls import read_json_object, write_json_object
 from .._family import Family
 from .._messages import Conversation, Turn, to_json
-from .._reader import CALL, CONTENT, PROSE, REASONING, START, Reply, mark
+from .._reply import CALL, CONTENT, PROSE, REASONING, START, Reply, mark
 from .._thinking import inline_thinking
 from .._writer import Field, Writer
 
@@ -68,7 +69,7 @@ class Qwen3Instruct(Family):
         text = turn.text if isinstance(turn.content, str) or not conv.policy.parity else ""
         if turn.role in ("user", "system"):
             out.frame(f"<|im_start|>{turn.role}\n")
-            out.body(text)
+            out.body(turn.required_text() if i == 0 and turn.role == "system" else text)
             if i == 0 and turn.role == "system" and conv.tools:
                 with out.outside():
                     out.frame("\n\n")
@@ -124,7 +125,7 @@ class Qwen3Thinking(Qwen3Instruct):
             out.frame("<|im_start|>assistant\n<think>\n")
 
     def _assistant(self, conv: Conversation, i: int, text: str, out: Writer) -> None:
-        reasoning, text = inline_thinking(conv[i], text)
+        reasoning, text = inline_thinking(conv[i], text, conv.policy.parity)
         asked = conv.last(is_query, default=len(conv) - 1)
         shown = i > asked and (i == len(conv) - 1 or bool(reasoning))
         if shown or (reasoning and conv.keeps_reasoning(i, asked)):
@@ -144,18 +145,18 @@ class Qwen3(Qwen3Thinking):
     """Qwen3 hybrid models, 0.6B to 235B-A22B.
 
     Attributes:
-        enable_thinking: False writes an empty reasoning block into the generation prompt. The template does not write it
-            into history, so that prompts are then no prefix of the finished document.
+        enable_thinking: False writes an empty reasoning block into the generation prompt. The template does not
+            write it into history, so that prompts are then no prefix of the finished document.
     """
 
     enable_thinking: bool = True
 
     name = "qwen3"
-    models = {
-        f"Qwen/Qwen3-{size}": {} for size in ("0.6B", "1.7B", "4B", "8B", "14B", "32B", "30B-A3B", "235B-A22B")
-    }
+    models = {f"Qwen/Qwen3-{size}": {} for size in ("0.6B", "1.7B", "4B", "8B", "14B", "32B", "30B-A3B", "235B-A22B")}
     templates = {"a55ee1b1660128b7098723e0abcd92caa0788061051c62d51cbe87d9cf1974d8": {}}
 
     def ending(self, conv: Conversation, out: Writer) -> None:
         if conv.prompting:
-            out.frame("<|im_start|>assistant\n" if self.enable_thinking else "<|im_start|>assistant\n<think>\n\n</think>\n\n")
+            out.frame(
+                "<|im_start|>assistant\n" if self.enable_thinking else "<|im_start|>assistant\n<think>\n\n</think>\n\n"
+            )

@@ -3,7 +3,8 @@
 Source: the chat templates of Qwen/Qwen3.5-9B and Qwen/Qwen3.5-2B, which differ in their default of `enable_thinking`.
 
 All texts are trimmed. The template raises for a system message that is not the first, unknown roles and a conversation
-without a question; it drops nothing silently. Reasoning is left out of history once a user asks again.
+without a question. Words around an inline ``<think>`` block, which it drops
+silently, are refused here. Reasoning is left out of history once a user asks again.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from .._calls import read_function_tags, write_function_tags
 from .._errors import BadMessage
 from .._family import Family
 from .._messages import Conversation, Turn, to_json
-from .._reader import Reply
+from .._reply import Reply
 from .._thinking import inline_thinking
 from .._writer import Field, Writer
 from .qwen3 import CALL_MARKS, STOPS, THINK_MARKS
@@ -109,7 +110,11 @@ class Qwen35(Family):
 
     def ending(self, conv: Conversation, out: Writer) -> None:
         if conv.prompting:
-            out.frame("<|im_start|>assistant\n<think>\n" if self.enable_thinking else "<|im_start|>assistant\n<think>\n\n</think>\n\n")
+            out.frame(
+                "<|im_start|>assistant\n<think>\n"
+                if self.enable_thinking
+                else "<|im_start|>assistant\n<think>\n\n</think>\n\n"
+            )
 
     def _system(self, conv: Conversation, i: int, text: str, out: Writer) -> None:
         if i > 0:
@@ -132,7 +137,7 @@ class Qwen35(Family):
 
     @staticmethod
     def _assistant(conv: Conversation, i: int, text: str, out: Writer) -> None:
-        reasoning, text = inline_thinking(conv[i], text)
+        reasoning, text = inline_thinking(conv[i], text, conv.policy.parity)
         reasoning = reasoning.strip()
         asked = conv.last(is_query)
         out.frame("<|im_start|>assistant\n")
