@@ -51,12 +51,18 @@ def write(family: Family, conv: Conversation) -> Written:
     return Written(out.pieces, bounds)
 
 
-def prompt_overlap(family: Family, conv: Conversation, i: int, turn: Sequence[Piece]) -> str:
-    """The beginning of message `i` that the generation prompt before it had written already."""
+def prompt_overlap(family: Family, conv: Conversation, i: int, turn: Sequence[Piece], controls: re.Pattern[str]) -> str:
+    """The beginning of message `i` that the generation prompt before it had written already.
+
+    It never ends inside a control token: ``<think>`` and ``<tool_call>`` have nothing in common.
+    """
     out = Writer()
     family.ending(conv.until(i, prompting=True), out)
     scaffold = "".join(piece.text for piece in takewhile(lambda piece: piece.field is Field.FRAME, turn))
-    return common_prefix(out.text(), scaffold)
+    prompt = out.text()
+    overlap = common_prefix(prompt, scaffold)
+    inside = (m for text in (prompt, scaffold) for m in controls.finditer(text) if m.start() < len(overlap) < m.end())
+    return overlap[: min((match.start() for match in inside), default=len(overlap))]
 
 
 def common_prefix(one: str, other: str) -> str:

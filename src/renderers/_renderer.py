@@ -297,7 +297,7 @@ class Renderer:
         for i, turn in enumerate(conv):
             if turn.role != "assistant" or written.bounds[i] == written.bounds[i + 1]:
                 continue
-            overlap = prompt_overlap(self.family, conv, i, written.turn(i))
+            overlap = prompt_overlap(self.family, conv, i, written.turn(i), self._encoder.controls)
             first, last = np.searchsorted(
                 encoded.starts, [edges[written.bounds[i]] + utf8_length(overlap), edges[written.bounds[i + 1]]]
             )

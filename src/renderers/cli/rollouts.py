@@ -33,9 +33,9 @@ P_LOOSE_CALL = 0.02
 """A call with other line breaks than the template's: legal, and parsed the same."""
 P_LOOSE_SPACE = 0.02
 """A turn with a line break more or less around its reasoning or its words."""
-P_SPARE_ARGUMENT = 0.04
+P_SPARE_ARGUMENT = 0.05
 """An optional argument written out with its default, for each one the call does not need."""
-P_OTHER_SPLIT = 1 / 4000
+P_OTHER_SPLIT = 1 / 2000
 """A token sampled as two shorter ones that spell the same. Nobody publishes a rate; it is low, and never zero."""
 P_LENGTH_CUT = 0.02
 """A turn that reaches its token limit."""

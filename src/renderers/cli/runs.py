@@ -172,10 +172,11 @@ class Bench:
                 if bridged is None or bridged.token_ids != run.prompts[k]:
                     raise BadOption("this rollout was not bridged throughout; show another")
                 base = len(roles)
+                past_turn = base - 1
                 of = [i if i < 0 else base + i for i in bridged.message_indices[bridged.prefix_length :]]
                 added = bridged.token_ids[bridged.prefix_length :]
                 roles += [str(message["role"]) for message in past.answers]
-            tokens += _placed(added, of, len(roles) - (not k) * 0, tokens[-1].message if tokens else 0)
+            tokens += _placed(added, of, len(roles), max(len(roles) - 1, 0) if k == 0 else past_turn)
             tokens += [Shown(id_, len(roles), True) for id_ in turn.completion]
             roles.append("assistant")
         return tokens, roles

@@ -38,6 +38,11 @@ def _first_sentence(text: str) -> str:
     return re.split(r"(?<=[.:])\s", " ".join(text.split()), maxsplit=1)[0]
 
 
+def _everywhere(rng: Random, **filters: str) -> dict[str, str]:
+    """Optional filters that do not matter: left out, or given empty."""
+    return filters if rng.random() < 0.4 else {}
+
+
 def _intro(rng: Random, text: str) -> str:
     """Most turns that call a tool say nothing else."""
     return text if rng.random() < 0.3 else ""
@@ -58,7 +63,7 @@ def explain_function(rng: Random) -> Script:
         f"The user asks about `{found.name}`. I don't know which file it lives in, so the first thing to do is to search for "
         f"its definition. Searching for `def {found.name}` should give the line directly.",
         _intro(rng, f"I'll look for the definition of `{found.name}` first."),
-        [_call("search_files", pattern=f"def {found.name}")],
+        [_call("search_files", pattern=f"def {found.name}", **_everywhere(rng, path=""))],
     )
     yield Step(
         f"The search gives:\n{hits}\n\nSo it is in {found.path} at line {found.line}. I'll read the function from there, "
@@ -272,7 +277,7 @@ def cancel_event(rng: Random) -> Script:
     yield f"Something came up on {day}. What is on my calendar, and can you cancel the first thing of the day?"
     (answer,) = yield Step(
         f"First I list what there is on {day}; the first event is the one to cancel.",
-        calls=[_call("list_events", day=day)],
+        calls=[_call("list_events", day=day, **_everywhere(rng, attendee=""))],
     )
     events = json.loads(answer)
     first = events[0]
@@ -331,7 +336,7 @@ def plan_call(rng: Random) -> Script:
     (found,) = yield Step(
         f"I should make sure that I have the right {b.name}.",
         _intro(rng, "Let me look that up."),
-        [_call("find_city", name=b.name)],
+        [_call("find_city", name=b.name, **_everywhere(rng, country=""))],
     )
     answers = yield Step(
         f"The tool knows it: {found}. Now both local times.",
