@@ -54,7 +54,7 @@ def create_renderer(
     keep: Retention = (
         "all" if preserve_all_thinking else "tool_cycle" if preserve_thinking_between_tool_calls else "template"
     )
-    policy = Policy(parity, keep)
+    policy = Policy(_checked("parity", parity, bool), keep)
     retention: Retention = "tool_cycle" if renderer is None else "all"
     if thinking_retention is not None:
         retention = _checked("thinking_retention", thinking_retention, Retention)

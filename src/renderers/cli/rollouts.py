@@ -12,12 +12,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from .. import Field, ParsedResponse, Piece, Renderer, Tokenizer
 from .._encode import Encoder
 from .._messages import NONE
-from .._reader import ParsedResponse
-from .._renderer import Renderer
-from .._tokenizers import Tokenizer
-from .._writer import Field, Piece
 from .scripts import SETTINGS, Script, Step
 from .tools import Toolbox, declare
 
@@ -146,12 +143,16 @@ class Model:
 
     def sample(self, step: Step) -> tuple[list[int], str]:
         """The ids of a turn after a prompt that ends in ``<think>⏎``, and why it ended."""
-        ids = self._split(self._encoder.ids([Piece(self._text(step), NONE, Field.FRAME, True)]))
-        if self._rng.random() >= P_LENGTH_CUT:
+        cut = self._chance(P_LENGTH_CUT)
+        text = Piece(self._text(step), NONE, Field.FRAME, True)
+        # What depends on the number of tokens has its own chance, so that it does not shift what comes after.
+        per_token = Random(self._rng.getrandbits(64))
+        ids = self._split(self._encoder.ids([text]), per_token)
+        if not cut:
             return ids, "stop"
         close = self._tokenizer.controls["</tool_call>"]
         end = ids.index(close) if close in ids else len(ids) - 1
-        return ids[: self._rng.randint(end // 4, end)], "length"
+        return ids[: per_token.randint(end // 4, end)], "length"
 
     def _text(self, step: Step) -> str:
         before, after, between = "\n", "\n\n", "\n\n"
@@ -187,18 +188,18 @@ class Model:
     def _is_short(self, value: Any) -> bool:
         return value == "" and self._chance(P_SHORT_EMPTY)
 
-    def _split(self, ids: Sequence[int]) -> list[int]:
+    def _split(self, ids: Sequence[int], rng: Random) -> list[int]:
         """The same text with a word's token here and there sampled as two."""
         split: list[int] = []
         for id_ in ids:
-            split += self._halves(id_) if self._chance(P_OTHER_SPLIT) else [id_]
+            split += self._halves(id_, rng) if rng.random() < P_OTHER_SPLIT else [id_]
         return split
 
-    def _halves(self, id_: int) -> list[int]:
+    def _halves(self, id_: int, rng: Random) -> list[int]:
         text = self._tokenizer.token_bytes([id_]).decode("utf-8", "replace")
         if not text.strip().isalpha() or len(text.strip()) < 3:
             return [id_]
-        cut = self._rng.randint(len(text) - len(text.strip()) + 1, len(text) - 1)
+        cut = rng.randint(len(text) - len(text.strip()) + 1, len(text) - 1)
         halves = [half for ids in self._tokenizer.encode_batch([text[:cut], text[cut:]]) for half in ids]
         return halves if len(halves) == 2 else [id_]
 

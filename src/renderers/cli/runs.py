@@ -13,10 +13,10 @@ from .._renderer import Identity, Renderer
 from .._tokenizers import Source, load
 from ..families.qwen35 import Qwen35
 from .causes import Cause, cause_of, first_difference
-from .rollouts import Rollout
+from .rollouts import Rollout, Turn
 
-NO_MESSAGE = -1
-"""Scaffold before the first message: tool declarations without a system message."""
+CONTEXT = 5
+"""How many tokens of a break are kept before the first differing one, and from it on."""
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,14 @@ class Break:
     Attributes:
         turn: the turn whose prompt it is, counted from 1.
         at: the first differing token.
-        sampled, rendered: the texts of some tokens on each side, `before` of them the same.
+        after_cut: the turn before was cut at its length limit.
+        sampled, rendered: the texts of some tokens on each side, of which the first `before` are the same.
     """
 
     turn: int
     at: int
     cause: Cause
+    after_cut: bool
     sampled: Sequence[str]
     rendered: Sequence[str]
     before: int
@@ -130,9 +132,7 @@ class Bench:
             if k:
                 at = first_difference(stream, prompt)
                 if at is not None:
-                    past = rollout.turns[k - 1]
-                    cut = past.finish_reason == "length" and at >= len(stream) - len(past.completion)
-                    run.breaks.append(self._break(k + 1, at, stream, prompt, cut))
+                    run.breaks.append(self._break(k + 1, at, stream, prompt, rollout.turns[k - 1]))
                     run.samples.append(len(stream))
             run.prompts.append(prompt)
             stream = [*prompt, *turn.completion]
@@ -143,12 +143,14 @@ class Bench:
         run.samples.append(len(stream))
         return run
 
-    def _break(self, turn: int, at: int, stream: Sequence[int], prompt: Sequence[int], cut: bool) -> Break:
+    def _break(self, turn: int, at: int, stream: Sequence[int], prompt: Sequence[int], past: Turn) -> Break:
         token_bytes = self.source.tokenizer.token_bytes
         sampled, rendered = ([token_bytes([id_]) for id_ in ids] for ids in (stream, prompt))
-        first = max(at - 6, 0)
-        sides = ([self.text(id_) for id_ in ids[first : at + 5]] for ids in (stream, prompt))
-        return Break(turn, at, cause_of(sampled, rendered, at, cut=cut), next(sides), next(sides), at - first)
+        after_cut = past.finish_reason == "length"
+        cause = cause_of(sampled, rendered, at, cut=after_cut and at >= len(stream) - len(past.completion))
+        first = max(at - CONTEXT, 0)
+        sides = ([self.text(id_) for id_ in ids[first : at + CONTEXT]] for ids in (stream, prompt))
+        return Break(turn, at, cause, after_cut, next(sides), next(sides), at - first)
 
     def text(self, id_: int) -> str:
         """A token's text."""
@@ -161,30 +163,27 @@ class Bench:
         """
         roles = [str(message["role"]) for message in rollout.messages]
         first = self.renderer.render(rollout.messages, tools=rollout.tools, add_generation_prompt=True)
-        tokens: list[Shown] = []
-        of, added = first.message_indices, first.token_ids
+        tokens = _placed(first.token_ids, first.message_indices, coming=len(roles), past=0)
         for k, turn in enumerate(rollout.turns):
             if k:
                 past = rollout.turns[k - 1]
                 bridged = self.renderer.bridge_to_next_turn(
                     run.prompts[k - 1], past.completion, past.answers, tools=rollout.tools
                 )
-                if bridged is None or bridged.token_ids != run.prompts[k]:
+                if bridged is None:
                     raise BadOption("this rollout was not bridged throughout; show another")
-                base = len(roles)
-                past_turn = base - 1
-                of = [i if i < 0 else base + i for i in bridged.message_indices[bridged.prefix_length :]]
-                added = bridged.token_ids[bridged.prefix_length :]
+                base, added = len(roles), slice(bridged.prefix_length, None)
                 roles += [str(message["role"]) for message in past.answers]
-            tokens += _placed(added, of, len(roles), max(len(roles) - 1, 0) if k == 0 else past_turn)
+                of = [i if i < 0 else base + i for i in bridged.message_indices[added]]
+                tokens += _placed(bridged.token_ids[added], of, coming=len(roles), past=base - 1)
             tokens += [Shown(id_, len(roles), True) for id_ in turn.completion]
             roles.append("assistant")
         return tokens, roles
 
 
-def _placed(ids: Sequence[int], of: Sequence[int], coming: int, past: int) -> list[Shown]:
-    """Tokens that are not trained, those of no message given to a neighbour."""
-    last = max((k for k, message in enumerate(of) if message >= 0), default=NO_MESSAGE)
+def _placed(ids: Sequence[int], of: Sequence[int], *, coming: int, past: int) -> list[Shown]:
+    """Tokens that are not trained; those of no message go with the one before (at first `past`), at the end with `coming`."""
+    last = max((k for k, message in enumerate(of) if message >= 0), default=-1)
     placed = []
     for k, (id_, message) in enumerate(zip(ids, of, strict=True)):
         past = coming if k > last else message if message >= 0 else past

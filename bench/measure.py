@@ -1,0 +1,223 @@
+"""One run: the contenders' processes, the rounds in which they take turns, and what came out."""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from types import TracebackType
+from typing import Any
+
+from .environments import ROOT, Unavailable
+from .stats import Ratio, Rounds, flat, ratio
+from .workers import Deadline, Timing, Worker, WorkerError
+
+OURS, TRANSFORMERS, PUBLIC = "ours", "transformers", "public"
+NAMES = (OURS, TRANSFORMERS, PUBLIC)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much to measure.
+
+    Attributes:
+        families: whose render is measured; everything else is measured on the first.
+        scale: cases in a round, 1 in full mode.
+        rounds: at most so many.
+        seconds: per task (render: per family), after which no further round begins.
+    """
+
+    families: tuple[str, ...]
+    rounds: int
+    scale: float
+    seconds: Mapping[str, float]
+
+    def cases(self, n: int) -> int:
+        return max(1, round(n * self.scale))
+
+
+@dataclass(frozen=True)
+class Result:
+    """How much faster `subject` is than `reference`, both ``contender.function``; milliseconds are medians of a call."""
+
+    task: str
+    family: str
+    group: str
+    subject: str
+    reference: str
+    ratio: Ratio
+    subject_ms: float
+    reference_ms: float
+
+
+@dataclass
+class Agreement:
+    """Whether a contender's output equals the truth's: cases compared, and those that differ."""
+
+    task: str
+    family: str
+    contender: str
+    truth: str
+    compared: int = 0
+    different: int = 0
+
+
+@dataclass
+class Findings:
+    """Everything a run found out."""
+
+    contenders: dict[str, dict[str, Any]] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+    results: list[Result] = field(default_factory=list)
+    agreements: list[Agreement] = field(default_factory=list)
+    tokens: dict[str, float] = field(default_factory=dict)
+    """Median tokens of a case, by "task family group"."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What one contender does in a round: its functions, one after the other on each case."""
+
+    contender: str
+    functions: tuple[str, ...]
+    cases: Sequence[Any]
+
+
+class Samples:
+    """Timings by ``contender.function``, round by round."""
+
+    def __init__(self, clock: str) -> None:
+        self._clock = clock
+        self._rounds: dict[str, list[list[Timing]]] = {}
+
+    def add(self, label: str, calls: list[Timing]) -> None:
+        self._rounds.setdefault(label, []).append(calls)
+
+    def times(self, label: str) -> Rounds:
+        """Nanoseconds per round and call; nothing if it was not measured."""
+        return [[float(getattr(call, self._clock)) for call in calls] for calls in self._rounds.get(label, [])]
+
+    def last(self, label: str) -> list[str] | None:
+        """The digests of the last round."""
+        return [call.digest for call in self._rounds[label][-1]] if label in self._rounds else None
+
+
+class Bench:
+    """The contenders at work. Use as a context manager."""
+
+    def __init__(self, plan: Plan, names: Sequence[str], clock: str, seed: int) -> None:
+        self.plan, self.clock, self.seed = plan, clock, seed
+        self.found = Findings()
+        self.workers: dict[str, Worker] = {}
+        self._loaded: dict[str, str] = {}
+        self._stack = ExitStack()
+        for name in names:
+            try:
+                worker = self._stack.enter_context(Worker(name))
+                self.found.contenders[name] = worker.describe()
+                self.workers[name] = worker
+            except (Unavailable, WorkerError, OSError) as error:
+                self.missing(name, str(error))
+
+    def __enter__(self) -> Bench:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self._stack.__exit__(kind, value, trace)
+
+    def missing(self, what: str, why: str) -> None:
+        """Note, once, that something cannot be measured."""
+        if what not in self.found.missing:
+            self.found.missing[what] = why
+            say(f"{what} left out: {why}")
+
+    def load(self, family: str) -> None:
+        """Have every worker hold a family's tokenizer; those that cannot sit it out."""
+        for name, worker in self.workers.items():
+            if self._loaded.get(name) != family:
+                try:
+                    worker.load(family, str(assets() / family))
+                    self._loaded[name] = family
+                except WorkerError as error:
+                    self._loaded.pop(name, None)
+                    self.missing(f"{name} on {family}", str(error))
+
+    def has(self, name: str) -> bool:
+        """The contender is here and holds the family loaded last."""
+        return name in self._loaded
+
+    @property
+    def truth(self) -> str:
+        """Whose ids are right: the model's own template under transformers, if it is here."""
+        return TRANSFORMERS if self.has(TRANSFORMERS) else OURS
+
+    def run(self, name: str, function: str, cases: Sequence[Any]) -> list[Any]:
+        """Results of a contender, untimed."""
+        return self.workers[name].run(function, cases)
+
+    def random(self, *of: object) -> random.Random:
+        """A source of chance for one purpose."""
+        return random.Random(f"{self.seed} {of}")
+
+    def rounds(self, task: str) -> Iterator[int]:
+        """The rounds of a task."""
+        return iter(Deadline(self.plan.rounds, self.plan.seconds[task]))
+
+    def take_turns(self, samples: Samples, turns: Sequence[Turn], k: int) -> None:
+        """Round `k`: each contender in turn, a different one first each time."""
+        first = k % len(turns)
+        for turn in (*turns[first:], *turns[:first]):
+            where = f"{turn.contender}.{'/'.join(turn.functions)} on {self._loaded.get(turn.contender)}"
+            if not self.has(turn.contender) or where in self.found.missing:
+                continue
+            try:
+                timings = self.workers[turn.contender].time(turn.functions, turn.cases, k)
+            except WorkerError as error:
+                self.missing(where, str(error))
+                continue
+            for function, calls in zip(turn.functions, timings, strict=True):
+                samples.add(f"{turn.contender}.{function}", calls)
+
+    def compare(self, task: str, family: str, group: str, samples: Samples, pairs: Sequence[tuple[str, str]]) -> None:
+        """Keep the ratios of (subject, reference) pairs, as far as both were measured."""
+        for subject, reference in pairs:
+            ours, theirs = samples.times(subject), samples.times(reference)
+            if ours and len(ours) == len(theirs):
+                ms = [median(flat(times)) / 1e6 for times in (ours, theirs)]
+                self.found.results.append(Result(task, family, group, subject, reference, ratio(theirs, ours), *ms))
+
+    def agree(
+        self,
+        task: str,
+        family: str,
+        truth: list[str] | None,
+        contender: str,
+        digests: list[str] | None,
+        source: str | None = None,
+    ) -> None:
+        """Count where a contender's results differ from those of the truth, or of another `source`."""
+        if truth is None or digests is None:
+            return
+        for agreement in self.found.agreements:
+            if (agreement.task, agreement.family, agreement.contender) == (task, family, contender):
+                break
+        else:
+            agreement = Agreement(task, family, contender, source or self.truth)
+            self.found.agreements.append(agreement)
+        agreement.compared += len(truth)
+        agreement.different += sum(a != b for a, b in zip(truth, digests, strict=True))
+
+
+def assets() -> Path:
+    """Where the tokenizers lie."""
+    return Path(os.environ.get("RENDERERS_ASSETS") or ROOT / ".cache" / "assets").resolve()
+
+
+def say(text: str) -> None:
+    """Progress, for the person who waits."""
+    print(f"bench: {text}", file=sys.stderr, flush=True)

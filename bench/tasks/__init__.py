@@ -1,0 +1,1 @@
+"""What is measured, one file a task. Each has `run(bench, family)`, which leaves its results with the bench."""
