@@ -46,7 +46,8 @@ DIALECTS: dict[str, Dialect] = {
 }
 
 _VERBS = ("search", "read", "write", "list", "create", "update", "delete", "fetch", "run", "compare")
-_NOUNS = ("file", "order", "ticket", "document", "user", "invoice", "job", "branch", "event", "dataset", "page", "message")
+_NOUNS = ("file", "order", "ticket", "document", "user", "invoice", "job", "branch", "event", "dataset", "page")
+_PARAMETERS = ("path", "query", "limit", "owner", "since", "tags", "text", "force", "format")
 _KINDS: tuple[dict[str, Any], ...] = (
     {"type": "string"},
     {"type": "string"},
@@ -75,7 +76,7 @@ def setting(k: int) -> Setting:
 
 
 def _tool(rng: random.Random, texts: Texts, name: str) -> Tool:
-    keys = rng.sample(("path", "query", "limit", "owner", "since", "tags", "text", "force", "format"), rng.randint(1, 5))
+    keys = rng.sample(_PARAMETERS, rng.randint(1, 5))
     properties = {key: {**rng.choice(_KINDS), "description": f"The {key}: {texts.words(5)}."} for key in keys}
     parameters = {"type": "object", "properties": properties, "required": keys[: rng.randint(1, len(keys))]}
     description = f"{name.replace('_', ' ').capitalize()}: {texts.words(rng.randint(6, 16))}."
@@ -122,7 +123,8 @@ class Session:
 
     def ask(self, length: int) -> None:
         """A user asks."""
-        body = self.texts.prose(length) if self.rng.random() < 0.7 else f"Why does this fail?\n\n{self.texts.code(length)}"
+        about_code = self.rng.random() < 0.3
+        body = f"Why does this fail?\n\n{self.texts.code(length)}" if about_code else self.texts.prose(length)
         self.messages.append({"role": "user", "content": body})
 
     def answer(self, length: int) -> None:
@@ -142,8 +144,9 @@ class Session:
     def results(self, length: int) -> None:
         """The tools answer."""
         calls = self.messages[-1]["tool_calls"]
+        kinds = (self.texts.code, self.texts.log, self.texts.table, self.texts.prose)
         for call in calls:
-            body = self.rng.choice((self.texts.code, self.texts.log, self.texts.table, self.texts.prose))(length // len(calls))
+            body = self.rng.choice(kinds)(length // len(calls))
             name = call["function"]["name"]
             self.messages.append({"role": "tool", "content": body, "name": name, "tool_call_id": call["id"]})
 

@@ -1,7 +1,7 @@
 """The interpreter of each contender: ours is the running one, the others get a virtual environment each.
 
-Environments live in `.cache/bench/NAME` and are made when first needed. A stamp, written last, holds what is installed, so
-that an interrupted set-up or another list of requirements starts afresh. Nothing here needs torch.
+Environments live in `.cache/bench/NAME` and are made when first needed. A stamp, written last, holds what is installed,
+so that an interrupted set-up or another list of requirements starts afresh. Nothing here needs torch.
 """
 
 from __future__ import annotations
@@ -84,8 +84,10 @@ def _base_python() -> str:
         return sys.executable
     for minor in range(OLDEST[1] + 3, OLDEST[1] - 1, -1):
         found = shutil.which(f"python3.{minor}")
-        if found and subprocess.run([found, "-c", "import venv, ensurepip"], capture_output=True, check=False).returncode == 0:
-            return found
+        if found is not None:
+            tried = subprocess.run([found, "-c", "import venv, ensurepip"], capture_output=True, check=False)
+            if tried.returncode == 0:
+                return found
     raise Unavailable(f"needs Python {OLDEST[0]}.{OLDEST[1]} or newer, and none is on the path")
 
 

@@ -43,7 +43,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Result:
-    """How much faster `subject` is than `reference`, both ``contender.function``; milliseconds are medians of a call."""
+    """How much faster `subject` is than `reference`, both ``contender.function``; a call's median milliseconds."""
 
     task: str
     family: str
@@ -127,7 +127,9 @@ class Bench:
     def __enter__(self) -> Bench:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._stack.__exit__(kind, value, trace)
 
     def missing(self, what: str, why: str) -> None:

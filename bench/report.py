@@ -16,8 +16,9 @@ from .targets import judge
 README = ROOT / "bench" / "README.md"
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 LEGEND = (
-    "Each cell: how many times faster the first is than the second, as the ratio of their median calls (min–max of the rounds' "
-    "ratios; geometric mean over the cases, where each case is measured on both). Milliseconds are for orientation only."
+    "Each cell: how many times faster the first is than the second: the median over the rounds of the ratio of median calls "
+    "(its min–max over the rounds; the geometric mean over all cases, where a group of cases is measured on both). "
+    "Milliseconds are for orientation only."
 )
 
 Column = tuple[str, str, str]
@@ -84,7 +85,8 @@ def tables(found: Findings) -> list[Table]:
     """The targets, a table per task, and whether the contenders agreed."""
     made = [_task(task, found) for task in COLUMNS]
     agreed = [
-        [a.task, a.family, f"{a.contender} against {a.truth}", str(a.compared), str(a.different)] for a in found.agreements
+        [a.task, a.family, f"{a.contender} against {a.truth}", str(a.compared), str(a.different)]
+        for a in found.agreements
     ]
     made.append(Table("Agreement", ["task", "family", "whose output", "compared", "different"], agreed))
     verdicts = [
@@ -154,8 +156,8 @@ def _plain(found: Findings) -> str:
     for table in tables(found):
         lines = [table.heads, *table.rows]
         widths = [max(len(line[k]) for line in lines) for k in range(len(table.heads))]
-        body = ("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in lines)
-        parts.append("\n".join([table.title, *body]))
+        body = ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)) for line in lines]
+        parts.append("\n".join([table.title, *map(str.rstrip, body)]))
     return "\n\n".join([*parts, LEGEND])
 
 
@@ -172,12 +174,12 @@ def markdown(found: Findings, about: dict[str, Any]) -> str:
 def _about(found: Findings, about: dict[str, Any]) -> str:
     """The machine and the versions in a sentence or two."""
     who = "; ".join(
-        f"{name}: Python {of['python']}, " + ", ".join(f"{package} {version}" for package, version in of["packages"].items())
+        f"{name}: Python {of['python']}, " + ", ".join(" ".join(package) for package in of["packages"].items())
         for name, of in found.contenders.items()
     )
     return (
-        f"Run of {about['date']}, {about['mode']} mode, {about['seconds']:.0f} s, seed {about['seed']}, {about['clock']} time, "
-        f"one of {about['cores']} cores ({about['machine']}). {who}."
+        f"Run of {about['date']}, {about['mode']} mode, {about['seconds']:.0f} s, seed {about['seed']}, "
+        f"{about['clock']} time, one of {about['cores']} cores ({about['machine']}). {who}."
     )
 
 

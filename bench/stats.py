@@ -16,8 +16,8 @@ class Ratio:
     """How many times faster the subject is than the reference.
 
     Attributes:
-        value: the median call of the reference over the median call of the subject, all rounds together.
-        low, high: the least and the greatest of the same ratio within one round.
+        value: median over the rounds of one round's ratio: the reference's median call over the subject's.
+        low, high: the least and the greatest round.
         mean: geometric mean over pairs of calls on the same case; None where the calls are not paired.
         rounds, calls: how much was measured.
     """
@@ -36,7 +36,7 @@ def ratio(reference: Rounds, subject: Rounds) -> Ratio:
     paired = all(len(a) == len(b) for a, b in zip(reference, subject, strict=True))
     logs = [math.log(x / y) for a, b in zip(reference, subject, strict=True) for x, y in zip(a, b, strict=False)]
     return Ratio(
-        value=median(flat(reference)) / median(flat(subject)),
+        value=median(of_rounds),
         low=min(of_rounds),
         high=max(of_rounds),
         mean=math.exp(sum(logs) / len(logs)) if paired else None,

@@ -15,12 +15,12 @@ from pathlib import Path
 from pydoc_data.topics import topics
 
 _MODULES = (
-    "argparse", "ast", "calendar", "cgitb", "concurrent/futures/thread", "configparser", "csv", "dataclasses", "datetime",
+    "argparse", "ast", "calendar", "concurrent/futures/thread", "configparser", "csv", "dataclasses", "datetime",
     "decimal", "difflib", "email/message", "fractions", "ftplib", "gzip", "heapq", "html/parser", "http/client",
     "http/server", "imaplib", "inspect", "json/decoder", "logging/__init__", "logging/handlers", "mailbox", "optparse",
-    "pathlib", "pdb", "pickle", "plistlib", "shutil", "smtplib", "socketserver", "sqlite3/dump", "statistics", "subprocess",
+    "pdb", "pickle", "plistlib", "shutil", "smtplib", "socketserver", "sqlite3/dump", "statistics", "subprocess",
     "tarfile", "tempfile", "textwrap", "threading", "traceback", "turtle", "typing", "unittest/case", "unittest/mock",
-    "urllib/parse", "urllib/request", "uuid", "weakref", "xml/dom/minidom", "xmlrpc/client", "zipfile",
+    "urllib/parse", "urllib/request", "uuid", "weakref", "xml/dom/minidom", "xmlrpc/client",
 )  # fmt: skip
 
 _FOREIGN = (
@@ -82,7 +82,7 @@ class Texts:
             if self._rng.random() < 0.08:
                 parts.append(" ".join(self._rng.choices(_FOREIGN, k=2)))
             else:
-                parts.append(self._fresh(self._rng.choice(_paragraphs())[: max(left, 60)]))
+                parts.append(self._fresh(self._rng.choice(_paragraphs())[: max(left, 60)]).rstrip())
         return "\n\n".join(parts)
 
     def code(self, length: int) -> str:
@@ -102,11 +102,11 @@ class Texts:
         found: list[str] = []
         size = 0
         while size < length:
-            stamp = f"2026-{rng.randint(1, 12):02}-{rng.randint(1, 28):02} {rng.randint(0, 23):02}:{rng.randint(0, 59):02}"
-            found.append(
-                f"{stamp}:{rng.uniform(0, 60):06.3f} {rng.choice(_LEVELS)} [{rng.choice(_words())}.{rng.choice(_words())}] "
-                f"request {rng.getrandbits(32):08x} {self.words(rng.randint(3, 9))} in {rng.uniform(0, 900):.1f} ms"
-            )
+            day = f"2026-{rng.randint(1, 12):02}-{rng.randint(1, 28):02}"
+            time = f"{rng.randint(0, 23):02}:{rng.randint(0, 59):02}:{rng.uniform(0, 60):06.3f}"
+            where = f"{rng.choice(_words())}.{rng.choice(_words())}"
+            what = f"request {rng.getrandbits(32):08x} {self.words(rng.randint(3, 9))} in {rng.uniform(0, 900):.1f} ms"
+            found.append(f"{day} {time} {rng.choice(_LEVELS)} [{where}] {what}")
             size += len(found[-1]) + 1
         return "\n".join(found)
 
@@ -136,5 +136,6 @@ class Texts:
         if length > 400 and rng.random() < 0.6:
             parts.append(f"```python\n{self.code(length // 3)}\n```")
         if length > 200:
-            parts.append("\n".join(f"{k + 1}. **{self.words(2)}**: {self.words(rng.randint(6, 18))}." for k in range(3)))
+            items = (f"{k}. **{self.words(2)}**: {self.words(rng.randint(6, 18))}." for k in range(1, 4))
+            parts.append("\n".join(items))
         return "\n\n".join(parts)

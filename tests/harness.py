@@ -35,7 +35,9 @@ def tokenizer_family(key: str) -> str:
 @cache
 def _made(key: str, options: tuple[tuple[str, Any], ...]) -> Renderer:
     name, fixed = NAMES[key]
-    return create_renderer(oracles.tokenizer_for(tokenizer_family(key)), name, **{**fixed, **dict(options)})
+    made = create_renderer(oracles.tokenizer_for(tokenizer_family(key)), name, **{**fixed, **dict(options)})
+    assert isinstance(made, Renderer)
+    return made
 
 
 def renderer(key: str, **options: Any) -> Renderer:

@@ -57,6 +57,7 @@ def test_each_template_of_a_line_is_told_apart(
 ) -> None:
     """Checkpoints of one line with other templates get their own format and defaults."""
     r = create_renderer(model_folder(tmp_path, family, template))
+    assert isinstance(r, Renderer)
     assert r.identity.name == name
     assert {key: getattr(r.family, key) for key in options} == options
 
@@ -165,7 +166,9 @@ def test_an_unknown_template_is_run_as_it_is(tmp_path: Path) -> None:
     parsed = r.parse_response([*reply, end])
     assert (parsed.content, parsed.tool_calls, parsed.reasoning_complete) == ("Yes.", [], None)
     assert r.bridge_to_next_turn([1], [2], safe) is None
-    assert r.explain_bridge([1], [2], safe).refusal.code is renderers.RefusalCode.NO_TURN_CLOSE
+    refusal = r.explain_bridge([1], [2], safe).refusal
+    assert refusal is not None
+    assert refusal.code is renderers.RefusalCode.NO_TURN_CLOSE
 
 
 def test_import_is_light() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,12 +19,10 @@ GOLDENS = Path(__file__).parent / "goldens"
 FILES = sorted(GOLDENS.glob("*/*.txt"))
 
 
-def lines(family: str, head: dict[str, object]) -> list[str]:
+def lines(family: str, head: dict[str, Any]) -> list[str]:
     """The tokens of a golden file."""
     tokenizer = oracles.tokenizer_for(family)
-    options = head.get("options") or {}
-    assert isinstance(options, dict)
-    r = create_renderer(tokenizer, head["renderer"], **options)
+    r = create_renderer(tokenizer, head["renderer"], **head.get("options", {}))
     out = r.render(
         head["messages"], tools=head.get("tools"), add_generation_prompt=bool(head.get("add_generation_prompt"))
     )

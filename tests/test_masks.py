@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-import random
+import json
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, pairwise, takewhile
 from typing import Any
 
 import pytest
 
-from renderers import BadMessage, Field, RenderedTokens, RenderersWarning
+from renderers import Field, RenderedTokens, RenderersWarning
+from tests import oracles
 from tests.conversations import Case, conversations
-from tests.harness import KEYS, REASONING_KEYS, oracle_ids, oracles, renderer, text_of, tokenizer_family
+from tests.harness import KEYS, oracle_ids, renderer, text_of, token, tokenizer_family
 
 CONVERSATIONS = 150
-THINKING_OFF = {"enable_thinking": False}
+CHATML = ("qwen3", "qwen3-instruct-2507", "qwen3-thinking-2507", "qwen3.5", "qwen3.5-small")
+HARMONY = ("gpt-oss-template", "harmony")
+NO_REASONING = ("qwen3-instruct-2507", "deepseek-v3")
+NEXT_MARKERS = ("<|user|>", "<|observation|>")
+"""GLM's stops: they open the next turn, and the model samples them."""
+
+
+def message(role: str, content: Any, **more: Any) -> dict[str, Any]:
+    return {"role": role, "content": content, **more}
 
 
 # --- The rule: generation prompt + what was sampled ----------------------------------------------------------------
@@ -28,9 +37,9 @@ def thinks(key: str, case: Case) -> bool:
 
 
 def prompts(key: str, case: Case) -> Iterator[tuple[int, list[int]]]:
-    """Each assistant message and the prompt before it, as the oracle prints it."""
-    for i, message in enumerate(case.messages):
-        if i and message["role"] == "assistant":
+    """Each assistant message and the prompt before it, as the oracle prints it (where it does)."""
+    for i, said in enumerate(case.messages):
+        if i and said["role"] == "assistant":
             try:
                 yield i, oracle_ids(key, Case(case.messages[:i], case.tools, True, case.kwargs))
             except oracles.TemplateRaised:
@@ -41,7 +50,7 @@ def end_of_turn(key: str, doc: RenderedTokens, i: int, begin: int) -> int:
     """Where the sampled part of turn `i` ends: behind its last stop token; where it has none, behind its last token,
     or behind the stop that opens the next turn (GLM). A close that only history writes is no stop (gpt-oss)."""
     stops = set(renderer(key).get_stop_token_ids())
-    own = [k for k in range(begin, len(doc)) if doc.message_indices[k] == i]
+    own = [k for k in range(begin, len(doc)) if doc.messages[k] == i]
     if stopping := [k for k in own if doc[k] in stops]:
         return stopping[-1] + 1
     end = own[-1] + 1 if own else begin
@@ -55,46 +64,372 @@ def common(a: Sequence[Any], b: Sequence[Any]) -> int:
     return next((k for k, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
 
 
-def outside_common_text(key: str, prompt: Sequence[int], ids: Sequence[int]) -> int:
-    """The first token of `ids` that begins behind the text it has in common with the prompt.
+def plain_text(key: str, ids: Sequence[int]) -> str:
+    """The text before the next control token."""
+    controls = set(oracles.control_strings(tokenizer_family(key)).values())
+    return text_of(key, list(takewhile(lambda id_: id_ not in controls, ids)))
+
+
+def first_new_token(key: str, prompt: Sequence[int], ids: Sequence[int]) -> int:
+    """The first token of `ids` that begins behind all text it has in common with the prompt.
 
     Where the two part ways inside ordinary text, merged tokens may begin in the common text and end behind it.
     """
     same = common(prompt, ids)
-    shared = common(text_of(key, prompt[same : same + 8]), text_of(key, ids[same : same + 8]))
-    while shared > 0 and same < len(ids):
+    shared = common(plain_text(key, prompt[same:]), plain_text(key, ids[same:]))
+    while shared > 0:
         shared -= len(text_of(key, ids[same : same + 1]))
         same += 1
     return same
 
 
-DOCUMENTED = {
-    "qwen3": "with thinking off, the prompt's empty think block is not written into history",
-    "qwen3-thinking-2507": "",
-}
+def is_query(text: Any) -> bool:
+    return not (isinstance(text, str) and text.startswith("<tool_response>") and text.endswith("</tool_response>"))
+
+
+def why_no_prefix(key: str, case: Case, i: int, finished: bool) -> str:
+    """The documented reason why the template makes the prompt of turn `i` no prefix of a text that goes on.
+
+    `finished`: the document ends with turn `i`. An empty answer means that there is none.
+    """
+    said, before, after = case.messages[i], case.messages[:i], [] if finished else case.messages[i + 1 :]
+    upto = [*before, said]
+    asked_later = any(m["role"] == "user" and is_query(m.get("content")) for m in after)
+    if key == "qwen3" and not thinks(key, case):
+        return "thinking off: the prompt's empty block is not written into history"
+    if key in CHATML and key not in NO_REASONING and asked_later:
+        return "past turn: reasoning, and the block the prompt opened, are left out once a user asks again"
+    if key == "glm-4.5" and asked_later:
+        return "past turn: reasoning of the running cycle is left out once a user asks again"
+    if key == "qwen3-thinking-2507" and not finished:
+        return "a turn of a tool cycle without reasoning has no block, which the prompt opened"
+    if key in ("qwen3.5", "qwen3.5-small", "glm-4.5") and not thinks(key, case):
+        return "thinking off, but the turn has reasoning: it stands in the block that the prompt closed empty"
+    if key == "qwen3-thinking-2507" and not any(m["role"] == "user" for m in before):
+        return "no question was asked: no turn has a block, which the prompt opened"
+    if key in ("qwen3", "qwen3-thinking-2507") and any(a["role"] == b["role"] == "assistant" for a, b in pairwise(upto)):
+        return "the empty block of a turn is left out once another assistant message follows it at once"
+    if key == "deepseek-v3" and any(m["role"] == "system" for m in after):
+        return "a later system text is moved to the start"
+    if key == "deepseek-v3" and said.get("tool_calls") and not said.get("content"):
+        if any(m.get("tool_calls") or m["role"] == "tool" for m in before):
+            return "second round of calls: the template has no opener for it"
+    if key in HARMONY and (not finished or any(m["role"] == "assistant" for m in before)):
+        return "reasoning of earlier turns goes with an answer, and in Harmony comes back with a later call"
+    return ""
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_explore(key: str) -> None:
-    seen: Counter[Any] = Counter()
-    bad = 0
+def test_the_mask_is_what_was_sampled_behind_the_prompt(key: str) -> None:
+    """Where the document continues the prompt, a turn is trained from the prompt's end through its last stop token,
+    and nothing else of it is, both while it is the last turn and when the conversation goes on."""
+    checked: Counter[bool] = Counter()
     for case in conversations(key, CONVERSATIONS, seed=11):
         r = renderer(key, **case.kwargs)
         whole = r.render(case.messages, tools=case.tools)
         for i, prompt in prompts(key, case):
-            for doc, last in ((r.render(case.messages[: i + 1], tools=case.tools), True), (whole, False)):
-                if doc.token_ids[: len(prompt)] == prompt:
-                    end = end_of_turn(key, doc, i, len(prompt))
-                    got = [k for k in range(len(doc)) if doc.sampled[k] and (doc.messages[k] == i or len(prompt)<=k<end)]
-                    seen["prefix", last] += 1
-                    if got != list(range(len(prompt), end)):
-                        bad += 1
-                        if bad < 4:
-                            print(key, case.kwargs, last, case.messages[i], text_of(key, prompt[-5:]), got[:3], got[-3:], len(prompt), end)
-                else:
-                    m = case.messages[i]
-                    p = common(prompt, doc.token_ids)
-                    seen["no", last, thinks(key, case), bool(oracles.reasoning_of(m)), text_of(key, prompt[p - 2 :])[:30], text_of(key,doc[p-2:p+3])[:30] if last else ''] += 1
-    print(key, bad)
-    for k, v in seen.most_common(12):
-        print("   ", k, v)
+            for doc in (r.render(case.messages[: i + 1], tools=case.tools), whole):
+                if doc[: len(prompt)] == prompt:
+                    begin, end = len(prompt), end_of_turn(key, doc, i, len(prompt))
+                    trained = [k for k in range(len(doc)) if doc.sampled[k] and (begin <= k < end or doc.messages[k] == i)]
+                    assert trained == list(range(begin, end))
+                    checked[doc is whole] += 1
+    assert checked[False] >= 200
+    assert checked[True] >= 80
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_where_the_prompt_is_no_prefix(key: str) -> None:
+    """That happens in documented modes only: where tokens merge across the prompt's end (ChatML, whose prompt ends in a
+    newline), or where the template spells the turn otherwise. What is trained then begins behind the common text and is
+    one stretch through the turn's last stop token."""
+    reasons: Counter[str] = Counter()
+    for case in conversations(key, CONVERSATIONS, seed=12):
+        r = renderer(key, **case.kwargs)
+        whole = r.render(case.messages, tools=case.tools)
+        for i, prompt in prompts(key, case):
+            for doc, finished in ((r.render(case.messages[: i + 1], tools=case.tools), True), (whole, False)):
+                if doc[: len(prompt)] == prompt:
+                    continue
+                merged = key in CHATML and text_of(key, doc.token_ids).startswith(text_of(key, prompt))
+                reason = "tokens merge" if merged else why_no_prefix(key, case, i, finished)
+                assert reason, (case.messages[: i + 1], case.kwargs, text_of(key, prompt[-12:]))
+                reasons[reason] += 1
+                begin = first_new_token(key, prompt, doc.token_ids)
+                own = [k for k in range(len(doc)) if doc.messages[k] == i]
+                trained = [k for k in own if doc.sampled[k]]
+                assert not trained or trained[0] >= begin
+                end = end_of_turn(key, doc, i, trained[0] if trained else own[0] if own else 0)
+                assert not trained or trained == [k for k in range(trained[0], end) if doc.messages[k] == i]
+    wanted = {"qwen3-instruct-2507": 1, "glm-4.5": 2, "deepseek-v3": 1, "gpt-oss-template": 1, "harmony": 1}
+    assert len(reasons) >= wanted.get(key, 3), reasons
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_only_assistant_messages_are_trained(key: str) -> None:
+    """A sampled token belongs to an assistant message, or is the stop that opens the turn behind one (GLM); a generation
+    prompt is never trained."""
+    stops = renderer(key).get_stop_token_ids()
+    for case in conversations(key, CONVERSATIONS, seed=13):
+        r = renderer(key, **case.kwargs)
+        for prompting in (True, False):
+            doc = r.render(case.messages, tools=case.tools, add_generation_prompt=prompting)
+            owners, roles = doc.message_indices, doc.message_roles
+            assert not doc.sampled[doc.messages < 0].any()
+            for k in range(len(doc)):
+                if doc.sampled[k] and roles[owners[k]] != "assistant":
+                    assert key == "glm-4.5"
+                    assert doc[k] in stops
+                    assert owners[k - 1] == owners[k] - 1
+                    assert roles[owners[k - 1]] == "assistant"
+
+
+# --- The same by hand ----------------------------------------------------------------------------------------------
+
+CALL = {"type": "function", "function": {"name": "f", "arguments": '{"a": "b"}'}}
+ASK, RESULT = message("user", "2+2?"), message("tool", "r", name="f")
+EOS = "<｜end▁of▁sentence｜>"
+CHATML_CALL = '<tool_call>\n{"name": "f", "arguments": {"a": "b"}}\n</tool_call><|im_end|>'
+TAGS_CALL = "<tool_call>\n<function=f>\n<parameter=a>\nb\n</parameter>\n</function>\n</tool_call><|im_end|>"
+V3_CALL = '<｜tool▁call▁begin｜>function<｜tool▁sep｜>f\n```json\n{"a": "b"}\n```<｜tool▁call▁end｜>'
+ANALYSIS = "<|channel|>analysis<|message|>2+2=4<|end|>"
+FINAL = "<|channel|>final<|message|>4"
+HARMONY_CALL = '<|start|>assistant to=functions.f<|channel|>commentary{}<|message|>{{"a": "b"}}<|call|>'
+
+TRAINED: dict[str, tuple[str, str]] = {
+    "qwen3": ("<think>\n2+2=4\n</think>\n\n4<|im_end|>", f"<think>\n2+2=4\n</think>\n\n{CHATML_CALL}"),
+    "qwen3-instruct-2507": ("4<|im_end|>", CHATML_CALL),
+    "qwen3-thinking-2507": ("2+2=4\n</think>\n\n4<|im_end|>", f"2+2=4\n</think>\n\n{CHATML_CALL}"),
+    "qwen3.5": ("2+2=4\n</think>\n\n4<|im_end|>", f"2+2=4\n</think>\n\n{TAGS_CALL}"),
+    "qwen3.5-small": ("2+2=4\n</think>\n\n4<|im_end|>", f"2+2=4\n</think>\n\n{TAGS_CALL}"),
+    "glm-4.5": (
+        "\n<think>2+2=4</think>\n4",
+        "\n<think>2+2=4</think>\n<tool_call>f\n<arg_key>a</arg_key>\n<arg_value>b</arg_value>\n</tool_call><|observation|>",
+    ),
+    "deepseek-v3": (f"4{EOS}", f"<｜tool▁calls▁begin｜>{V3_CALL}\n{V3_CALL}<｜tool▁calls▁end｜>{EOS}"),
+    "gpt-oss-template": (
+        f"{ANALYSIS}<|start|>assistant{FINAL}<|return|>",
+        ANALYSIS + HARMONY_CALL.format(" json"),
+    ),
+    "harmony": (f"{ANALYSIS}<|start|>assistant{FINAL}<|return|>", ANALYSIS + HARMONY_CALL.format("")),
+}
+"""What is trained of an answer, and of a call that a result follows, by hand. The prompt holds `<think>⏎` of Thinking-2507
+and Qwen3.5, and gpt-oss's first `<|start|>assistant`; GLM's newline and next marker, channels, recipients and tool names
+are the model's own words."""
+
+
+def trained_text(key: str, messages: Sequence[dict[str, Any]], **options: Any) -> str:
+    doc = renderer(key, **options).render(messages)
+    return text_of(key, [id_ for id_, sampled in zip(doc, doc.sampled, strict=True) if sampled])
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_trained_text_by_hand(key: str) -> None:
+    """The trained text of a reasoned answer, and of a reasoned call with its result, is what the model writes."""
+    reasoning = {} if key in NO_REASONING else {"reasoning_content": "2+2=4"}
+    calls = [CALL, CALL] if key == "deepseek-v3" else [CALL]  # with one call its template leaves the turn open
+    if key not in ("deepseek-v3", "qwen3", "qwen3-instruct-2507", "qwen3-thinking-2507"):
+        calls = [{"type": "function", "function": {"name": "f", "arguments": {"a": "b"}}}]
+    answer, call = TRAINED[key]
+    assert trained_text(key, [ASK, message("assistant", "4", **reasoning)]) == answer
+    results = [RESULT] * len(calls)
+    assert trained_text(key, [ASK, message("assistant", None, **reasoning, tool_calls=calls), *results]) == call
+
+
+def test_trained_text_with_thinking_off() -> None:
+    """With thinking off the empty block is the prompt's, and the answer alone is trained; so it is in past turns."""
+    answer = [ASK, message("assistant", "4")]
+    assert trained_text("qwen3.5-small", answer, enable_thinking=False) == "4<|im_end|>"
+    assert trained_text("qwen3.5", answer, enable_thinking=False) == "4<|im_end|>"
+    assert trained_text("glm-4.5", answer, enable_thinking=False) == "\n4"
+    assert trained_text("qwen3", [*answer, ASK], enable_thinking=False) == "4<|im_end|>"
+    assert trained_text("qwen3.5", [*answer, ASK]) == "4<|im_end|>"
+    assert trained_text("qwen3-thinking-2507", [*answer, ASK]) == "4<|im_end|>"
+
+
+def test_an_empty_block_merges_with_the_prompt() -> None:
+    """Without reasoning, `<think>⏎⏎</think>` is written with one token for both newlines; it began in the prompt of
+    Qwen3.5 and Thinking-2507, so it is not trained; in Qwen3, whose prompt ends before `<think>`, it is."""
+    answer = [ASK, message("assistant", "4")]
+    assert trained_text("qwen3.5", answer) == "</think>\n\n4<|im_end|>"
+    assert trained_text("qwen3-thinking-2507", answer) == "</think>\n\n4<|im_end|>"
+    assert trained_text("qwen3", answer) == "<think>\n\n</think>\n\n4<|im_end|>"
+
+
+def test_the_next_marker_of_glm_is_trained_once() -> None:
+    """GLM samples the marker of the next turn: it is trained where an assistant stands before it, and only there."""
+    doc = renderer("glm-4.5").render([ASK, message("assistant", "4"), ASK, ASK, message("assistant", "5"), message("system", "s")])
+    user, system = (token("glm-4.5", marker) for marker in ("<|user|>", "<|system|>"))
+    assert [bool(doc.sampled[k]) for k, id_ in enumerate(doc) if id_ == user] == [False, True, False]
+    assert [bool(doc.sampled[k]) for k, id_ in enumerate(doc) if id_ == system] == [False]
+
+
+@pytest.mark.parametrize("key", HARMONY)
+def test_a_close_that_only_history_writes_is_not_trained(key: str) -> None:
+    """The model ends an answer with `<|return|>`; the `<|end|>` that history has there was never sampled."""
+    doc = renderer(key).render([ASK, message("assistant", "4"), ASK])
+    assert text_of(key, [id_ for id_, sampled in zip(doc, doc.sampled, strict=True) if sampled]) == FINAL
+
+
+# --- Attribution ---------------------------------------------------------------------------------------------------
+
+
+def marked(key: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]], dict[str, tuple[int, Field]]]:
+    """A conversation and tools with a word of its own in every field, and where each word belongs."""
+    places: dict[str, tuple[int, Field]] = {}
+
+    def word(index: int, field: Field, text: str = "{}") -> str:
+        name = f"zq{len(places):02d}mark"
+        places[name] = (index, field)
+        return text.format(name)
+
+    spaced = "some {} here"
+    arguments: Any = {word(2, Field.CALL_ARGUMENTS): word(2, Field.CALL_ARGUMENTS, spaced), "n": [1, {"k": True}]}
+    if key == "deepseek-v3":
+        arguments = json.dumps(arguments, indent=2)
+    call = {"id": "call_0", "type": "function", "function": {"name": word(2, Field.CALL_NAME), "arguments": arguments}}
+    calling = message("assistant", None, tool_calls=[call])
+    if key not in NO_REASONING:
+        calling["reasoning_content"] = word(2, Field.REASONING, spaced)
+    if key not in ("gpt-oss-template", "deepseek-v3"):
+        calling["content"] = word(2, Field.CONTENT, spaced)
+    result = message("tool", word(3, Field.CONTENT, spaced), tool_call_id="call_0")
+    if key in HARMONY:
+        result["name"] = word(3, Field.RESULT_NAME)
+    messages = [
+        message("system", word(0, Field.CONTENT, spaced)),
+        message("user", word(1, Field.CONTENT, spaced)),
+        calling,
+        result,
+        message("user" if key == "deepseek-v3" else "tool", word(4, Field.CONTENT, spaced), name="f"),
+    ]
+    if key == "deepseek-v3":
+        return messages, [], places
+    schema = {"type": "string", "description": word(-1, Field.TOOLS, spaced)}
+    parameters = {"type": "object", "properties": {word(-1, Field.TOOLS): schema}, "required": []}
+    function = {"name": word(-1, Field.TOOLS), "description": word(-1, Field.TOOLS, spaced), "parameters": parameters}
+    return messages, [{"type": "function", "function": function}], places
+
+
+def check_places(key: str, doc: RenderedTokens, places: dict[str, tuple[int, Field]]) -> None:
+    """Every token that begins inside a word belongs where the word stands."""
+    texts = [text_of(key, [id_]) for id_ in doc]
+    whole = "".join(texts)
+    starts, position = [], 0
+    for text in texts:
+        starts.append(position)
+        position += len(text)
+    for name, (index, field) in places.items():
+        at = whole.find(name)
+        assert at >= 0, f"{name} is missing"
+        inside = [k for k, start in enumerate(starts) if at <= start < at + len(name)]
+        assert inside
+        assert {(int(doc.messages[k]), doc.field_of(k)) for k in inside} == {(index, field)}, name
+        assert {bool(doc.is_content[k]) for k in inside} == {index >= 0}
+        sampled = index >= 0 and doc.message_roles[index] == "assistant"
+        assert {bool(doc.sampled[k]) for k in inside} == {sampled}, name
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_every_word_is_attributed_to_its_field(key: str) -> None:
+    """A distinctive word in each field of each role: its tokens name that message and that field, and are trained exactly
+    if the model wrote them."""
+    messages, tools, places = marked(key)
+    doc = renderer(key).render(messages, tools=tools, add_generation_prompt=True)
+    check_places(key, doc, places)
+    assert doc.message_roles == [m["role"] for m in messages]
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_an_answer_is_attributed_to_its_fields(key: str) -> None:
+    """The same for a final answer: reasoning and content of the last message."""
+    answer = message("assistant", "some zqcontent here", **({} if key in NO_REASONING else {"reasoning_content": "a zqthought b"}))
+    places = {"zqcontent": (1, Field.CONTENT), **({} if key in NO_REASONING else {"zqthought": (1, Field.REASONING)})}
+    check_places(key, renderer(key).render([ASK, answer]), places)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_the_tool_of_a_result_is_named(key: str) -> None:
+    """`message_tool_names` tells which tool a result came from: by its name, else by the id of its call, else by place."""
+    function = {"arguments": "{}" if key == "deepseek-v3" else {}}
+    calls = [{"id": f"c{k}", "type": "function", "function": {"name": f"f{k}", **function}} for k in range(3)]
+    linked = [message("tool", "r", tool_call_id="c1"), message("tool", "r", name="own"), message("tool", "r")]
+    doc = renderer(key).render([ASK, message("assistant", None, tool_calls=calls), *linked])
+    assert doc.message_tool_names == [None, None, "f1", "own", "f2"]
+
+
+# --- Spans and counts ----------------------------------------------------------------------------------------------
+
+Spans = dict[str, list[tuple[int, int]]]
+
+
+def runs(flags: Sequence[bool]) -> list[tuple[int, int]]:
+    """Half-open stretches of true flags."""
+    spans, at = [], 0
+    for flag, group in groupby(flags):
+        n = len(list(group))
+        if flag:
+            spans.append((at, at + n))
+        at += n
+    return spans
+
+
+def recount(doc: RenderedTokens) -> None:
+    """Every derived view of the attribution, counted again token by token."""
+    n, roles = len(doc.token_ids), doc.message_roles
+    assert {len(doc.message_indices), len(doc.sampled_mask), len(doc.is_content), len(doc.fields), len(doc)} == {n}
+    assert list(doc) == doc.token_ids == doc[:]
+    owners = [roles[i] if i >= 0 else None for i in doc.message_indices]
+    content = [field != Field.FRAME and i >= 0 for field, i in zip(doc.fields.tolist(), doc.message_indices, strict=True)]
+    assert doc.is_content == content
+    counts, sampled = [0] * len(roles), [0] * len(roles)
+    for i, was_sampled in zip(doc.message_indices, doc.sampled_mask, strict=True):
+        if i >= 0:
+            counts[i] += 1
+            sampled[i] += was_sampled
+    assert doc.tokens_per_message() == doc.tokens_per_message(len(roles) + 5) == counts
+    assert doc.tokens_per_message(1) == counts[:1]
+    assert doc.tokens_per_message(sampled_only=True) == sampled
+    spans: list[tuple[int, int] | None] = []
+    for i in range(len(roles)):
+        at = [k for k, owner in enumerate(doc.message_indices) if owner == i]
+        spans.append((at[0], at[-1] + 1) if at else None)
+    assert doc.message_token_spans() == spans
+    by_role: Counter[str] = Counter()
+    sampled_by_role: Counter[str] = Counter()
+    for i, role in enumerate(roles):
+        by_role[role] += counts[i]
+        sampled_by_role[role] += sampled[i]
+    assert doc.tokens_by_role() == dict(by_role)
+    assert doc.tokens_by_role(sampled_only=True) == dict(sampled_by_role)
+    distinct = dict.fromkeys(roles)
+    of_role = {role: runs([owner == role for owner in owners]) for role in distinct}
+    said = {role: runs([owner == role and c for owner, c in zip(owners, content, strict=True)]) for role in distinct}
+    assert doc.role_token_spans() == {role: found for role, found in of_role.items() if found}
+    assert doc.content_token_spans_by_role() == {role: found for role, found in said.items() if found}
+    for chosen in ([], ["user"], {"assistant", "tool"}, ["nobody"]):
+        wanted = [owner in chosen and c for owner, c in zip(owners, content, strict=True)]
+        assert doc.content_mask_for_roles(chosen) == wanted
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_spans_and_counts_are_a_recount(key: str) -> None:
+    """All vectors are as long as the ids, and counts, spans and masks by message and role are what counting gives."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RenderersWarning)
+        for case in conversations(key, 40, seed=14):
+            r = renderer(key, **case.kwargs)
+            recount(r.render(case.messages, tools=case.tools, add_generation_prompt=case.add_generation_prompt))
+
+
+def test_nothing_known_and_nothing_there() -> None:
+    """Without attribution every view is empty or zero, and nothing fails."""
+    empty = RenderedTokens()
+    assert list(empty) == []
+    assert (empty.tokens_per_message(), empty.message_token_spans(), empty.role_token_spans()) == ([], [], {})
+    bare = RenderedTokens([1, 2, 3], [0, 0, -1], message_roles=["user"])
+    assert bare.tokens_per_message() == [2]
+    assert bare.tokens_per_message(sampled_only=True) == [0]
+    assert bare.tokens_by_role(sampled_only=True) == {"user": 0}
+    assert RenderedTokens(message_indices=[0, 0, 1], message_roles=["user", "tool"]).message_token_spans() == [(0, 2), (2, 3)]
+    assert RenderedTokens([1, 2], [0, 0]).tokens_per_message(3) == [2, 0, 0]

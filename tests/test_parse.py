@@ -18,7 +18,8 @@ from tests.conversations import RULES, JsonObject, conversations
 from tests.harness import KEYS, REASONING_KEYS, encode, renderer, text_of, token, tokenizer_family
 
 pytestmark = pytest.mark.skipif(
-    not all(oracles.has_assets(rules.family) for rules in RULES.values()), reason="real tokenizers are not on this machine"
+    not all(oracles.has_assets(rules.family) for rules in RULES.values()),
+    reason="real tokenizers are not on this machine",
 )
 
 Status = ToolCallParseStatus
@@ -42,8 +43,7 @@ JSON_KEYS = [key for key in KEYS if STYLES[key] in ("json", "fence", "harmony")]
 TAGGED_KEYS = [key for key in KEYS if STYLES[key] in ("tags", "pairs")]
 HARMONY_KEYS = [key for key in KEYS if STYLES[key] == "harmony"]
 MARKED_KEYS = [key for key in KEYS if STYLES[key] != "harmony"]
-THINK_KEYS = [key for key in REASONING_KEYS if STYLES[key] != "harmony"]
-CALL_ENDS_THINKING = [key for key in THINK_KEYS if STYLES[key] in ("json", "tags", "pairs")]
+SPLITTING_KEYS = [key for key in REASONING_KEYS if STYLES[key] != "harmony"]
 
 STOPS = {"json": "<|im_end|>", "tags": "<|im_end|>", "pairs": "<|observation|>", "fence": "<｜end▁of▁sentence｜>"}
 INTO_REASONING = {
@@ -64,6 +64,7 @@ INTO_CONTENT = {
 """What it writes to answer without reasoning, where that is not nothing; Harmony's header is `spelt`'s affair."""
 
 REASONERS = list(INTO_REASONING)
+THINK_KEYS = [key for key in REASONERS if STYLES[key] != "harmony"]
 WORDS = re.compile(r"w\d+")
 
 
@@ -81,7 +82,7 @@ def call_text(key: str, name: str, arguments: str) -> str:
     }[STYLES[key]]
 
 
-def tagged(key: str, **values: str) -> str:
+def tagged(key: str, /, **values: str) -> str:
     """Arguments for a spelling with a tag each."""
     if STYLES[key] == "tags":
         return "".join(f"<parameter={name}>\n{value}\n</parameter>\n" for name, value in values.items())
@@ -126,10 +127,11 @@ def parse(key: str, text: str, **given: Any) -> ParsedResponse:
     return renderer(key).parse_response(encode(key, text), **given)
 
 
-def declared(name: str, **types: Any) -> list[JsonObject]:
+def declared(name: str, /, **types: Any) -> list[JsonObject]:
     """A tool whose parameters have these schemas, or these types."""
     properties = {key: {"type": kind} if isinstance(kind, str) else kind for key, kind in types.items()}
-    return [{"type": "function", "function": {"name": name, "parameters": {"type": "object", "properties": properties}}}]
+    parameters = {"type": "object", "properties": properties}
+    return [{"type": "function", "function": {"name": name, "parameters": parameters}}]
 
 
 def only_call(parsed: ParsedResponse) -> ParsedToolCall:
@@ -163,10 +165,10 @@ def expected_words(key: str, message: JsonObject, printed: str) -> tuple[str | N
         return (reasoning or None) if "<|channel|>analysis<|message|>" in printed else None, text
     if STYLES[key] in ("tags", "pairs"):
         text = text.strip() if STYLES[key] == "tags" else text
-    if key in THINK_KEYS + ["qwen3.5-small"] and reasoning is None and "</think>" in text:
+    if key in SPLITTING_KEYS and reasoning is None and "</think>" in text:
         head = text.split("</think>")[0].rstrip("\n")
         reasoning, text = head.split("<think>")[-1].lstrip("\n"), text.split("</think>")[-1].lstrip("\n")
-    thinks = "<think>" in printed
+    thinks = key in SPLITTING_KEYS and "<think>" in printed
     if STYLES[key] == "pairs":
         reasoning, text = (reasoning or "").strip() if "<think></think>" not in printed else "", text.strip()
     elif STYLES[key] == "tags":
@@ -175,9 +177,7 @@ def expected_words(key: str, message: JsonObject, printed: str) -> tuple[str | N
         reasoning, text = (reasoning or "").strip("\n"), text.lstrip("\n")
     if not thinks and calls and not text.strip():
         text = ""  # white space alone before a call is no content
-    if tokenizer_family(key).startswith("qwen"):  # their tokenizers normalise
-        text, reasoning = unicodedata.normalize("NFC", text), unicodedata.normalize("NFC", reasoning or "")
-    return (reasoning or None) if thinks else None, text
+    return (normal_text(key, reasoning or "") or None) if thinks else None, normal_text(key, text)
 
 
 def functions_of(message: JsonObject) -> list[JsonObject]:
@@ -185,15 +185,29 @@ def functions_of(message: JsonObject) -> list[JsonObject]:
     return [call.get("function", call) for call in message.get("tool_calls") or ()]
 
 
+def normal_text(key: str, text: str) -> str:
+    """A text as the family's tokenizer spells it: Qwen's normalise."""
+    return unicodedata.normalize("NFC", text) if tokenizer_family(key).startswith("qwen") else text
+
+
 def normal(key: str, value: Any) -> Any:
-    """A JSON value as the family's tokenizer spells it."""
-    if not tokenizer_family(key).startswith("qwen"):
-        return value
+    """A value of a tagged spelling as the tokenizer spells it, containers as JSON."""
     if isinstance(value, str):
-        return unicodedata.normalize("NFC", value)
-    if isinstance(value, list):
-        return [normal(key, item) for item in value]
-    return {normal(key, name): normal(key, v) for name, v in value.items()} if isinstance(value, dict) else value
+        return normal_text(key, value)
+    return json.loads(normal_text(key, json.dumps(value, ensure_ascii=False)))
+
+
+def is_broken_by_normalising(key: str, functions: Sequence[JsonObject]) -> bool:
+    """An accent behind an escape ends it: ``"\\n"`` and U+0301 make ``"\\ń"``, which is no JSON any more."""
+    try:
+        for function in functions:
+            given = function["arguments"]
+            for value in [given] if isinstance(given, str) else given.values():
+                text = value if isinstance(given, str) else json.dumps(value, ensure_ascii=False)
+                json.loads(normal_text(key, text))
+    except ValueError:
+        return True
+    return False
 
 
 def type_of(value: Any) -> str:
@@ -212,25 +226,37 @@ def is_literal(text: str) -> bool:
         return False
 
 
-def is_ambiguous(key: str, arguments: JsonObject) -> bool:
-    """A value holds what looks like its own end and the next parameter."""
-    texts = [value if isinstance(value, str) else json.dumps(value) for value in arguments.values()]
-    return STYLES[key] == "tags" and any(re.search(r"</parameter>\s*<parameter=[^>\n]*>", text) for text in texts)
+def is_ambiguous(key: str, functions: Sequence[JsonObject]) -> bool:
+    """A value of a call holds what looks like its own end and the next parameter."""
+    if STYLES[key] != "tags":
+        return False
+    values = [value for function in functions for value in function["arguments"].values()]
+    texts = [value if isinstance(value, str) else json.dumps(value) for value in values]
+    return any(re.search(r"</parameter>\s*<parameter=[^>\n]*>", text) for text in texts)
+
+
+def merged_newlines(head: str) -> str:
+    """White space of a turn whose token began in the generation prompt's last newline, so that it counts as prompt."""
+    for opening in ("<|im_start|>assistant\n<think>\n", "<|im_start|>assistant\n"):
+        if head.startswith(opening):
+            return head.removeprefix(opening)
+    return ""
 
 
 def assert_call(key: str, function: JsonObject, call: ParsedToolCall) -> None:
     """The call says what the template printed; arguments in JSON are verbatim."""
-    assert (call.name, call.status) == (normal(key, function["name"]), Status.OK)
+    assert (call.name, call.status) == (function["name"], Status.OK)
     given = function["arguments"]
     if key in JSON_KEYS:
         printed = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
         printed = printed.strip() if STYLES[key] == "json" else printed
-        assert call.json_text == normal(key, printed)
-        assert call.arguments == normal(key, json.loads(printed))
+        assert call.json_text == normal_text(key, printed)
+        assert call.arguments == json.loads(normal_text(key, printed))
         return
     assert isinstance(call.arguments, dict)
-    assert list(call.arguments) == [normal(key, name) for name in given]
-    for name, value in normal(key, given).items():
+    assert list(call.arguments) == list(given)
+    for name, value in given.items():
+        value = normal(key, value)
         if not (isinstance(value, str) and is_literal(value)):
             assert call.arguments[name] == value
             assert type_of(call.arguments[name]) == type_of(value)
@@ -247,17 +273,23 @@ def test_a_rendered_turn_is_read_back(key: str) -> None:
             if message["role"] != "assistant" or span is None:
                 continue
             sampled = [k for k in range(*span) if rendered.sampled[k]]
-            if not sampled or any(is_ambiguous(key, f["arguments"]) for f in functions_of(message)):
+            functions = functions_of(message)
+            if not sampled or is_ambiguous(key, functions) or is_broken_by_normalising(key, functions):
                 continue
             turns += 1
             ids = rendered.token_ids
             parsed = r.parse_response([ids[k] for k in sampled], prompt_ids=ids[: sampled[0]])
             reasoning, content = expected_words(key, message, text_of(key, ids[slice(*span)]))
+            lost = merged_newlines(text_of(key, ids[span[0] : sampled[0]]))
+            if reasoning is None:
+                content = content.removeprefix(lost)
+            else:
+                reasoning = reasoning.removeprefix(lost)
             assert parsed.content == content
             assert parsed.reasoning_content == reasoning
-            assert parsed.reasoning_complete
-            assert len(parsed.tool_calls) == len(functions_of(message))
-            for function, call in zip(functions_of(message), parsed.tool_calls, strict=True):
+            alone = STYLES[key] == "harmony" and not (content or functions)  # history closed what was cut there
+            assert parsed.reasoning_complete or alone
+            for function, call in zip(functions, parsed.tool_calls, strict=True):
                 assert_call(key, function, call)
     assert turns > 200
 
@@ -268,13 +300,13 @@ def test_schemas_make_tagged_values_exact(key: str) -> None:
     calls = 0
     for case in conversations(key, 250, seed=8):
         for function in [f for message in case.messages for f in functions_of(message)]:
-            if is_ambiguous(key, function["arguments"]):
+            if is_ambiguous(key, [function]) or is_broken_by_normalising(key, [function]):
                 continue
             calls += 1
-            messages = [{"role": "user", "content": "q"}, {"role": "assistant", "tool_calls": [{"function": function}]}]
-            rendered = renderer(key).render(messages)
+            answer: JsonObject = {"role": "assistant", "tool_calls": [{"function": function}]}
+            rendered = renderer(key).render([{"role": "user", "content": "q"}, answer])
             ids = [id_ for id_, sampled in zip(rendered.token_ids, rendered.sampled, strict=True) if sampled]
-            given = normal(key, function["arguments"])
+            given = {name: normal(key, value) for name, value in function["arguments"].items()}
             tools = declared(function["name"], **{name: type_of(value) for name, value in given.items()})
             call = only_call(renderer(key).parse_response(ids, tools=tools))
             assert call.status is Status.OK
@@ -285,17 +317,13 @@ def test_schemas_make_tagged_values_exact(key: str) -> None:
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_a_parsed_turn_renders_to_what_was_sampled(key: str) -> None:
-    """The parsed message, rendered again behind the same question, is the sampled text."""
-    question = {"role": "user", "content": "q"}
-    r = renderer(key)
-    prompt = r.render_text([question], add_generation_prompt=True)
-    argument = text_argument(key, " café ") if key in TAGGED_KEYS else '{"x":  " café ", "n": 1.50}'
-    message = parse(key, spelt(key, ("f", argument))).message()
-    message["tool_calls"][0]["function"]["arguments"] = message["tool_calls"][0]["function"]["arguments"]
-    again = r.render_text([question, message])
-    assert argument in again
-    assert again.startswith(prompt.removesuffix("<think>\n\n</think>\n\n").removesuffix("<think>\n"))
+def test_a_parsed_turn_renders_its_arguments_again(key: str) -> None:
+    """A parsed message goes back into the conversation with the arguments spelt as they were sampled."""
+    argument = text_argument(key, " café ") if key in TAGGED_KEYS else '{"x":  " caf\\u00e9 ", "n": 1.50}'
+    message = parse(key, spelt(key, "words", ("f", argument), ("g", argument))).message()
+    again = renderer(key).render_text([{"role": "user", "content": "q"}, message])
+    assert again.count(argument) == 2
+    assert "words" in again
 
 
 # --- Arguments verbatim ----------------------------------------------------------------------------------------------
@@ -346,8 +374,8 @@ def test_tagged_values_beyond_python_are_kept_as_text(key: str, value: str) -> N
         assert call.arguments == {"x": value}
 
 
-TEXTS = [" a", "a ", "\na", "a\n", "\n\n a \n\n", "", " ", "\n", "\t", "5", " 5 ", "true", "None", "null", "[1]", '{"a": 1}',
-         '"quoted"', "café", "<b>", "</", "a < b && c > d", "1e5", "</parameters>", "line\r\nline"]  # fmt: skip
+TEXTS = [" a", "a ", "\na", "a\n", "\n\n a \n\n", "", " ", "\n", "\t", "5", " 5 ", "true", "None", "null", "[1]",
+         '{"a": 1}', '"quoted"', "café", "<b>", "</", "a < b && c > d", "1e5", "</parameters>", "line\r\nline"]  # fmt: skip
 
 
 @pytest.mark.parametrize("key", TAGGED_KEYS)
@@ -459,7 +487,7 @@ def test_a_closing_tag_in_a_value_with_words_behind_the_call(key: str) -> None:
 
 @pytest.mark.parametrize("key", MARKED_KEYS)
 def test_a_close_and_an_opening_in_a_value_are_never_misread_as_good(key: str) -> None:
-    """Where a close in a value is followed by what might be the next call, the broken call says so and keeps its text."""
+    """Where what might be the next call follows a close in a value, the broken call says so and keeps its text."""
     closer, opener = ("</tool_call>", "<tool_call>")
     if STYLES[key] == "fence":
         closer, opener = ("<｜tool▁call▁end｜>", "<｜tool▁call▁begin｜>")
@@ -487,8 +515,8 @@ HARMONY_HEADS = ("<|start|>assistant<|channel|>analysis<|message|>", "<|start|>a
                  "<|start|>assistant to=functions.f<|channel|>commentary json<|message|>")  # fmt: skip
 SHARDS = {
     "json": ["<tool_call>", "</tool_call>", "<think>", "</think>", '{"name": "f", "arguments": {"x": "', '"}}', "\n"],
-    "tags": ["<tool_call>", "</tool_call>", "<think>", "</think>", "<function=f>\n", "<parameter=x>\n", "</parameter>\n",
-             "</function>\n", "\n"],
+    "tags": ["<tool_call>", "</tool_call>", "<think>", "</think>", "<function=f>\n", "<parameter=x>\n",
+             "</parameter>\n", "</function>\n", "\n"],
     "pairs": ["<tool_call>", "</tool_call>", "<think>", "</think>", "f\n<arg_key>x</arg_key>\n", "<arg_value>",
               "</arg_value>\n", "\n"],
     "fence": ["<｜tool▁calls▁begin｜>", "<｜tool▁call▁begin｜>", "<｜tool▁call▁end｜>", "<｜tool▁calls▁end｜>",
@@ -525,7 +553,7 @@ def test_no_sampled_word_is_lost(key: str) -> None:
 @pytest.mark.parametrize("key", HARMONY_KEYS)
 def test_words_without_a_harmony_message_are_content(key: str) -> None:
     """Words of a reply that never opens a message are not lost."""
-    for text in ("w1 w2<|return|>", "w1 w2", "<|channel|>final<|message|>w1<|end|><|start|>assistant w2<|return|>"):
+    for text in ("w1 w2<|return|>", "w1 w2"):
         assert words_of(parse(key, text)) == ["w1", "w2"]
 
 
@@ -552,7 +580,7 @@ def test_white_space_around_calls_is_no_content(key: str) -> None:
     assert parse(key, spelt(key, call, "\n", call, "\nwords\n", call)).content == "\nwords\n"
 
 
-@pytest.mark.parametrize("key", CALL_ENDS_THINKING)
+@pytest.mark.parametrize("key", THINK_KEYS)
 def test_a_call_ends_reasoning(key: str) -> None:
     """A call that opens inside reasoning closes it; a think close behind it is text."""
     call = call_text(key, "f", text_argument(key, "v"))
@@ -587,13 +615,11 @@ def test_think_tags_out_of_place_are_text(key: str) -> None:
 @pytest.mark.parametrize("key", ["qwen3-instruct-2507", "qwen3.5-small"])
 def test_think_tags_are_text_where_nothing_is_thought(key: str) -> None:
     """Without reasoning in the format, or behind a prompt that closed it, think tags are content."""
-    parsed = renderer(key, **({"enable_thinking": False} if key == "qwen3.5-small" else {})).parse_response(
-        encode(key, "c <think>d</think>e<|im_end|>")
-    )
+    parsed = parse(key, "c <think>d</think>e<|im_end|>")
     assert (parsed.reasoning_content, parsed.content) == (None, "c <think>d</think>e")
 
 
-@pytest.mark.parametrize("key", CALL_ENDS_THINKING)
+@pytest.mark.parametrize("key", THINK_KEYS)
 def test_think_tags_in_arguments_are_arguments(key: str) -> None:
     """Think tags inside a call belong to the call."""
     parsed = parse(key, spelt(key, ("f", text_argument(key, "a<think>b</think>c")), "d"))
@@ -655,7 +681,8 @@ def test_what_follows_the_stop_is_no_part(key: str) -> None:
     ids = encode(key, spelt(key, "answer"))
     parsed = renderer(key).parse_response([*ids, *encode(key, " more words")])
     assert (parsed.content, parsed.length, parsed.stopped) == ("answer", len(ids), True)
-    assert renderer(key).parse_response([]) == ParsedResponse(reasoning_complete=key not in ("qwen3-thinking-2507", "qwen3.5"))
+    thinking = key in ("qwen3-thinking-2507", "qwen3.5")
+    assert renderer(key).parse_response([]) == ParsedResponse(reasoning_complete=not thinking)
 
 
 @pytest.mark.parametrize("key", MARKED_KEYS)
@@ -665,7 +692,7 @@ def test_prompts_that_end_otherwise(key: str) -> None:
     ids = encode(key, "words" + STOPS[STYLES[key]])
     parsed = renderer(key).parse_response(ids, prompt_ids=encode(key, opening))
     assert (parsed.content, parsed.reasoning_content) == ("words", None)
-    if key in THINK_KEYS:
+    if key in SPLITTING_KEYS:
         for begun in ("<think>", "<think>\n", "<think>\nOnce upon", "<think>\n" + "Once upon a time. " * 60):
             prompt = encode(key, opening + begun)
             parsed = renderer(key).parse_response(encode(key, "words"), prompt_ids=prompt)
@@ -701,6 +728,7 @@ def test_a_deepseek_prompt_behind_short_calls() -> None:
 
 # --- States of calls -------------------------------------------------------------------------------------------------
 
+BEGIN, END = "<｜tool▁call▁begin｜>", "<｜tool▁call▁end｜>"
 BROKEN: dict[str, list[tuple[str, Status, str | None]]] = {
     "json": [
         ('<tool_call>\n{"arguments": {}}\n</tool_call>', Status.MISSING_NAME, None),
@@ -752,27 +780,23 @@ BROKEN: dict[str, list[tuple[str, Status, str | None]]] = {
         ("<tool_call>f\n<arg_key>x</arg_key>\n</tool_call>", Status.MALFORMED_STRUCTURE, "f"),
         ("<tool_call>f\n<arg_key>x\n<arg_value>1</arg_value>\n</tool_call>", Status.MALFORMED_STRUCTURE, "f"),
         ("<tool_call>f\n<arg_key>x</arg_key>\n<arg_value>1\n</tool_call>", Status.MALFORMED_STRUCTURE, "f"),
-        ("<tool_call>f\n<arg_key>x</arg_key>\n<arg_value>1</arg_value>\nw\n</tool_call>", Status.MALFORMED_STRUCTURE, "f"),
+        ("<tool_call>f\n<arg_key>x</arg_key>\n<arg_value>1</arg_value>w</tool_call>", Status.MALFORMED_STRUCTURE, "f"),
         ("<tool_call>f\n<arg_key>x</arg_key>\n<arg_value>1", Status.UNCLOSED_BLOCK, "f"),
         ("<tool_call>f\n", Status.UNCLOSED_BLOCK, "f"),
         ("<tool_call>nobody\n</tool_call>", Status.UNKNOWN_TOOL, "nobody"),
     ],
     "fence": [
-        ("<｜tool▁call▁begin｜><｜tool▁call▁end｜>", Status.MISSING_NAME, None),
-        ("<｜tool▁call▁begin｜>function<｜tool▁sep｜>\n```json\n{}\n```<｜tool▁call▁end｜>", Status.MISSING_NAME, None),
-        ("<｜tool▁call▁begin｜>f\n```json\n{}\n```<｜tool▁call▁end｜>", Status.MISSING_NAME, None),
-        ("<｜tool▁call▁begin｜>function<｜tool▁sep｜>f<｜tool▁call▁end｜>", Status.MALFORMED_STRUCTURE, "f"),
-        ("<｜tool▁call▁begin｜>function<｜tool▁sep｜>f\n```json\n{}<｜tool▁call▁end｜>", Status.MALFORMED_STRUCTURE, "f"),
-        (
-            "<｜tool▁call▁begin｜>function<｜tool▁sep｜>f\n```json\n{}\n``` w<｜tool▁call▁end｜>",
-            Status.MALFORMED_STRUCTURE,
-            "f",
-        ),
-        ("<｜tool▁call▁begin｜>function<｜tool▁sep｜>f\n```json\n[]\n```<｜tool▁call▁end｜>", Status.MALFORMED_STRUCTURE, "f"),
-        ('<｜tool▁call▁begin｜>function<｜tool▁sep｜>f\n```json\n{"a"}\n```<｜tool▁call▁end｜>', Status.INVALID_JSON, "f"),
-        ("<｜tool▁call▁begin｜>function<｜tool▁sep｜>f\n```json\n{}\n```", Status.UNCLOSED_BLOCK, "f"),
-        ("<｜tool▁call▁begin｜>", Status.UNCLOSED_BLOCK, None),
-        ("<｜tool▁call▁begin｜>function<｜tool▁sep｜>nobody\n```json\n{}\n```<｜tool▁call▁end｜>", Status.UNKNOWN_TOOL, "nobody"),
+        (f"{BEGIN}{END}", Status.MISSING_NAME, None),
+        (f"{BEGIN}function<｜tool▁sep｜>\n```json\n{{}}\n```{END}", Status.MISSING_NAME, None),
+        (f"{BEGIN}f\n```json\n{{}}\n```{END}", Status.MISSING_NAME, None),
+        (f"{BEGIN}function<｜tool▁sep｜>f{END}", Status.MALFORMED_STRUCTURE, "f"),
+        (f"{BEGIN}function<｜tool▁sep｜>f\n```json\n{{}}{END}", Status.MALFORMED_STRUCTURE, "f"),
+        (f"{BEGIN}function<｜tool▁sep｜>f\n```json\n{{}}\n``` w{END}", Status.MALFORMED_STRUCTURE, "f"),
+        (f"{BEGIN}function<｜tool▁sep｜>f\n```json\n[]\n```{END}", Status.MALFORMED_STRUCTURE, "f"),
+        (f'{BEGIN}function<｜tool▁sep｜>f\n```json\n{{"a"}}\n```{END}', Status.INVALID_JSON, "f"),
+        (f"{BEGIN}function<｜tool▁sep｜>f\n```json\n{{}}\n```", Status.UNCLOSED_BLOCK, "f"),
+        (BEGIN, Status.UNCLOSED_BLOCK, None),
+        (f"{BEGIN}function<｜tool▁sep｜>nobody\n```json\n{{}}\n```{END}", Status.UNKNOWN_TOOL, "nobody"),
     ],
     "harmony": [
         (" to=functions.<|channel|>commentary<|message|>{}<|call|>", Status.MISSING_NAME, None),
@@ -808,7 +832,8 @@ def test_what_is_wrong_with_a_call_is_named(key: str) -> None:
 @pytest.mark.parametrize("key", JSON_KEYS)
 def test_invalid_json_beyond_python_is_invalid(key: str) -> None:
     """A huge integer or deep nesting does not make the broken JSON around it good."""
-    for text in ('{"x": %s, }' % ("1" * 5000), '{"x": %s' % ("1" * 5000), '{"x": %s}' % ("[" * 10_000 + "1 2" + "]" * 10_000)):
+    number, deep = "1" * 5000, "[" * 10_000 + "1 2" + "]" * 10_000
+    for text in (f'{{"x": {number}, }}', f'{{"x": {number}', f'{{"x": {deep}}}', '{"x": ' + "[" * 10_000):
         call = only_call(parse(key, spelt(key, ("f", text))))
         assert call.status is Status.INVALID_JSON, text[:20]
 
@@ -889,7 +914,8 @@ def test_harmony_built_in_tools(key: str) -> None:
 def test_harmony_channels(key: str) -> None:
     """Analysis is reasoning, the preamble in commentary and the final answer are content, calls are calls."""
     text = (
-        "<|channel|>analysis<|message|>think<|end|><|start|>assistant<|channel|>commentary<|message|>I will look.<|end|>"
+        "<|channel|>analysis<|message|>think<|end|>"
+        "<|start|>assistant<|channel|>commentary<|message|>I will look.<|end|>"
         "<|start|>assistant<|channel|>commentary to=functions.f <|constrain|>json<|message|>{}<|call|>"
     )
     parsed = parse(key, text)
@@ -913,7 +939,8 @@ def test_hallucinated_harmony_messages_are_no_calls(key: str) -> None:
         "system<|message|>",
         "developer to=functions.f<|channel|>commentary<|message|>",
     ):
-        parsed = parse(key, f'{said}<|start|>{header}{{"w2": 1}}<|end|><|start|>assistant<|channel|>final<|message|>w3<|return|>')
+        more = "<|start|>assistant<|channel|>final<|message|>w3<|return|>"
+        parsed = parse(key, f'{said}<|start|>{header}{{"w2": 1}}<|end|>{more}')
         assert parsed.tool_calls == [], header
         assert words_of(parsed) == ["w1", "w2", "w3"], header
 
@@ -931,9 +958,10 @@ HEAVY = {
 }  # fmt: skip
 """Control tokens that random replies are full of."""
 
-FRAGMENTS = ["{", "}", '"', "[", "]", ",", ":", "\\", "\n", " ", "name", "arguments", "f", "<function=f>", "</function>",
-             "<parameter=x>", "</parameter>", "```json\n", "\n```", " to=functions.f", "analysis", "final", "commentary",
-             "assistant", "user", "5", "true", "é", "😀"]  # fmt: skip
+FRAGMENTS = [
+    *'{}"[],:\\\n 5', "name", "arguments", "f", "<function=f>", "</function>", "<parameter=x>", "</parameter>", "```json\n",
+    "\n```", " to=functions.f", "analysis", "final", "commentary", "assistant", "user", "true", "é", "😀",
+]  # fmt: skip
 
 MANY = 2_250  # id lists a key: more than 20,000 over all keys
 

@@ -26,7 +26,7 @@ def run(bench: Bench, family: str) -> None:
             rng = bench.random("attribution", family, size, k)
             n = bench.plan.cases(CASES[size])
             cases = [history(rng, family, size, wanted[size]).case(add_generation_prompt=True) for _ in range(n)]
-            turns = [Turn(OURS, FUNCTIONS, cases), Turn(TRANSFORMERS, ("render",), cases), Turn(PUBLIC, ("render",), cases)]
+            turns = [Turn(OURS, FUNCTIONS, cases), *(Turn(name, ("render",), cases) for name in (TRANSFORMERS, PUBLIC))]
             bench.take_turns(of, turns, k)
             truth = of.last(f"{bench.truth}.render")
             bench.agree("attribution", family, truth, OURS, of.last(f"{OURS}.render_lists"))

@@ -24,7 +24,8 @@ def run(bench: Bench, family: str) -> None:
             if ran.returncode:
                 bench.missing(f"{name}'s start", (ran.stderr.strip().splitlines() or ["no output"])[-1])
                 continue
-            found = {step: Timing(**times, digest="") for step, times in json.loads(ran.stdout.splitlines()[-1]).items()}
+            answer = json.loads(ran.stdout.splitlines()[-1])
+            found = {step: Timing(**times, digest="") for step, times in answer.items()}
             found.pop("second render")
             whole = Timing(sum(t.cpu for t in found.values()), sum(t.wall for t in found.values()), "")
             for step, of in samples.items():

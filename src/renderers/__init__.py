@@ -11,35 +11,31 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ._bridge import Bridge, Refusal, RefusalCode
-    from ._calls import ReadCall, ToolCallParseStatus
+    from ._calls import ToolCallParseStatus
     from ._create import create_renderer
     from ._errors import BadMessage, BadOption, InputError, RenderersError, RenderersWarning, TokenizerMismatch
     from ._family import Family
-    from ._messages import Conversation, Policy, Turn
     from ._parsed import CallRead, Event, ParsedResponse, ParsedToolCall, Refiled, TextDelta
     from ._plain import PlainRenderer
     from ._reader import Reader
     from ._rendered import RenderedTokens
     from ._renderer import Identity, Renderer, Rewritten
-    from ._reply import Mark, Reply, State
     from ._tokenizers import Tokenizer
-    from ._writer import Field, Piece, Writer
+    from ._writer import Field
 
 _HOMES = {
     "_bridge": ("Bridge", "Refusal", "RefusalCode"),
-    "_calls": ("ReadCall", "ToolCallParseStatus"),
+    "_calls": ("ToolCallParseStatus",),
     "_create": ("create_renderer",),
     "_errors": ("BadMessage", "BadOption", "InputError", "RenderersError", "RenderersWarning", "TokenizerMismatch"),
     "_family": ("Family",),
-    "_messages": ("Conversation", "Policy", "Turn"),
     "_plain": ("PlainRenderer",),
     "_parsed": ("CallRead", "Event", "ParsedResponse", "ParsedToolCall", "Refiled", "TextDelta"),
     "_reader": ("Reader",),
-    "_reply": ("Mark", "Reply", "State"),
     "_rendered": ("RenderedTokens",),
     "_renderer": ("Identity", "Renderer", "Rewritten"),
     "_tokenizers": ("Tokenizer",),
-    "_writer": ("Field", "Piece", "Writer"),
+    "_writer": ("Field",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -48,19 +44,14 @@ __all__ = [
     "BadOption",
     "Bridge",
     "CallRead",
-    "Conversation",
     "Event",
     "Family",
     "Field",
     "Identity",
     "InputError",
-    "Mark",
     "ParsedResponse",
     "ParsedToolCall",
-    "Piece",
     "PlainRenderer",
-    "Policy",
-    "ReadCall",
     "Reader",
     "Refiled",
     "Refusal",
@@ -69,15 +60,11 @@ __all__ = [
     "Renderer",
     "RenderersError",
     "RenderersWarning",
-    "Reply",
     "Rewritten",
-    "State",
     "TextDelta",
     "Tokenizer",
     "TokenizerMismatch",
     "ToolCallParseStatus",
-    "Turn",
-    "Writer",
     "__version__",
     "create_renderer",
 ]

@@ -8,13 +8,16 @@ import typing
 import warnings
 from collections.abc import Mapping
 from dataclasses import fields, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ._errors import BadOption, RenderersWarning
 from ._family import Family
 from ._messages import Policy, Retention
 from ._renderer import Identity, Renderer
 from ._tokenizers import Source, load
+
+if TYPE_CHECKING:
+    from ._plain import PlainRenderer
 
 logger = logging.getLogger("renderers")
 
@@ -23,20 +26,23 @@ _FALLBACK = "default"
 
 def create_renderer(
     tokenizer: Any,
-    renderer: str | None = None,
+    renderer: str | Family | None = None,
     *,
     parity: bool = False,
     thinking_retention: Retention | None = None,
     preserve_all_thinking: bool = False,
     preserve_thinking_between_tool_calls: bool = False,
     **options: Any,
-) -> Any:
+) -> Renderer | PlainRenderer:
     """A renderer for a model.
+
+    For a template that no family reproduces it is a `PlainRenderer`, which has the same methods and says why it
+    cannot mask, parse calls or bridge.
 
     Args:
         tokenizer: a model id, a local folder, a `tokenizers.Tokenizer` or a Hugging Face tokenizer.
-        renderer: a family's name; "auto", or nothing, chooses by exact model id, then by the SHA-256 of the chat
-            template, and falls back to rendering that template itself.
+        renderer: a family's name, or a `Family` of your own; "auto", or nothing, chooses by exact model id, then by the
+            SHA-256 of the chat template, and falls back to running that template itself.
         parity: do what the template does to the letter, with everything it drops, and let control strings in trusted
             text become control tokens.
         thinking_retention: whether a bridge extends past reasoning that the template would now strip: "all", not at
@@ -58,7 +64,11 @@ def create_renderer(
     retention: Retention = "tool_cycle" if renderer is None else "all"
     if thinking_retention is not None:
         retention = _checked("thinking_retention", thinking_retention, Retention)
-    identity, family = _choose(source, renderer or "auto", options)
+    if isinstance(renderer, Family):
+        identity = Identity(renderer.name, source.name, "name", _digest(source))
+        family: Family | None = _with_options(renderer, options)
+    else:
+        identity, family = _choose(source, renderer or "auto", options)
     logger.info("renderer %s for %s, chosen by %s", identity.name, identity.model, identity.chosen_by)
     if family is None:
         from ._plain import PlainRenderer
@@ -71,23 +81,23 @@ def _choose(source: Source, name: str, options: Mapping[str, Any]) -> tuple[Iden
     """The format, and why it; no family where only the model's own template can serve."""
     from .families import families
 
-    digest = hashlib.sha256(source.template.encode()).hexdigest() if source.template is not None else None
+    digest = _digest(source)
     known = families()
-    if name in known:
-        return Identity(name, source.name, "name", digest), _family(known[name], {}, options)
-    if name not in ("auto", _FALLBACK):
+    if name not in (*known, "auto", _FALLBACK):
         raise BadOption(f"no renderer is named {name!r}; there are {', '.join(sorted([*known, 'auto', _FALLBACK]))}")
+    if name in known:
+        kind = known[name]
+        defaults = kind.models.get(source.name or "") or kind.templates.get(digest or "") or {}
+        return Identity(name, source.name, "name", digest), _with_options(kind(**defaults), options)
     if name == "auto":
-        for family in known.values():
-            if source.name is not None and source.name in family.models:
-                note = _difference(source.name, digest, family)
-                return Identity(family.name, source.name, "model id", digest, note), _family(
-                    family, family.models[source.name], options
-                )
-        for family in known.values():
-            if digest is not None and digest in family.templates:
-                return Identity(family.name, source.name, "template", digest), _family(
-                    family, family.templates[digest], options
+        for kind in known.values():
+            if source.name is not None and source.name in kind.models:
+                identity = Identity(kind.name, source.name, "model id", digest, _difference(source.name, digest, kind))
+                return identity, _with_options(kind(**kind.models[source.name]), options)
+        for kind in known.values():
+            if digest is not None and digest in kind.templates:
+                return Identity(kind.name, source.name, "template", digest), _with_options(
+                    kind(**kind.templates[digest]), options
                 )
     if source.template is None:
         raise BadOption(
@@ -111,8 +121,13 @@ def _difference(model: str | None, digest: str | None, family: type[Family]) -> 
     return note
 
 
-def _family(kind: type[Family], defaults: Mapping[str, Any], options: Mapping[str, Any]) -> Family:
-    """A family with its options checked against their declared types."""
+def _digest(source: Source) -> str | None:
+    return None if source.template is None else hashlib.sha256(source.template.encode()).hexdigest()
+
+
+def _with_options(family: Family, options: Mapping[str, Any]) -> Family:
+    """A family with other options, checked against their declared types."""
+    kind = type(family)
     hints = typing.get_type_hints(kind)
     names = [field.name for field in fields(kind)]
     for name, value in options.items():
@@ -120,7 +135,7 @@ def _family(kind: type[Family], defaults: Mapping[str, Any], options: Mapping[st
             offered = f"it has {', '.join(names)}" if names else "it has none"
             raise BadOption(f"the {kind.name} renderer has no option {name!r}; {offered}")
         _checked(name, value, hints[name])
-    return replace(kind(**defaults), **options)
+    return replace(family, **options)
 
 
 def _checked(name: str, value: Any, annotation: Any) -> Any:

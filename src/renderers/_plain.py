@@ -42,7 +42,7 @@ for it.
 class _Generation(jinja2.ext.Extension):
     """``{% generation %}``, which marks assistant text for trainers; here only its content matters."""
 
-    tags = {"generation"}
+    tags = frozenset({"generation"})  # type: ignore[assignment]
 
     def parse(self, parser: jinja2.parser.Parser) -> list[jinja2.nodes.Node]:
         next(parser.stream)
@@ -57,6 +57,7 @@ class PlainRenderer:
     """
 
     is_prefix_stable = False
+    thinking_retention = "template"
 
     def __init__(self, source: Source, identity: Identity, template_options: Mapping[str, Any]) -> None:
         if source.template is None:
@@ -75,8 +76,7 @@ class PlainRenderer:
         self, messages: Sequence[Mapping[str, Any]], *, tools: Any = None, add_generation_prompt: bool = False
     ) -> RenderedTokens:
         """Token ids, each with its message. Raises `BadMessage` where the template raises."""
-        turns = read_messages(messages)
-        plain = [plain_json(dict(message), f"messages[{i}]") for i, message in enumerate(messages)]
+        turns, plain = read_messages(messages), _plain_messages(messages)
         text = self._text(plain, tools, add_generation_prompt)
         pieces: list[Piece] = []
         done = 0
@@ -90,8 +90,13 @@ class PlainRenderer:
         self, messages: Sequence[Mapping[str, Any]], *, tools: Any = None, add_generation_prompt: bool = False
     ) -> list[int]:
         """The token ids alone."""
-        plain = [plain_json(dict(message), f"messages[{i}]") for i, message in enumerate(messages)]
-        return self._encoder.ids(list(self._pieces(self._text(plain, tools, add_generation_prompt), NONE)))
+        return self._encoder.ids(self._whole(messages, tools, add_generation_prompt))
+
+    def render_text(
+        self, messages: Sequence[Mapping[str, Any]], *, tools: Any = None, add_generation_prompt: bool = False
+    ) -> str:
+        """The conversation as text."""
+        return "".join(piece.text for piece in self._whole(messages, tools, add_generation_prompt))
 
     def reader(self, **_: Any) -> Reader:
         """A reader for which the whole reply is text."""
@@ -111,14 +116,19 @@ class PlainRenderer:
         """Never a bridge, for the reason it names."""
         return Bridge(refusal=Refusal(RefusalCode.NO_TURN_CLOSE))
 
-    def bridge_to_next_turn(self, *_: Any, **__: Any) -> None:
+    def bridge_to_next_turn(self, *_: Any, **__: Any) -> RenderedTokens | None:
         """None: see `explain_bridge`."""
+        return None
 
     def get_stop_token_ids(self) -> list[int]:
         """The end-of-sequence ids the model's repository names."""
         return list(self._source.stops)
 
     # ---- inside -----------------------------------------------------------------------------
+
+    def _whole(self, messages: Sequence[Mapping[str, Any]], tools: Any, prompting: bool) -> list[Piece]:
+        read_messages(messages)
+        return list(self._pieces(self._text(_plain_messages(messages), tools, prompting), NONE))
 
     def _text(self, messages: Sequence[dict[str, Any]], tools: Any, prompting: bool) -> str:
         disguised = _map_text(
@@ -159,6 +169,10 @@ class PlainRenderer:
             with suppress(BadMessage):  # a beginning that the template refuses: its text goes to the next message
                 end = max(end, len(common_prefix(self._text(messages[:k], tools, False), text)))
             yield end
+
+
+def _plain_messages(messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [plain_json(dict(message), f"messages[{i}]") for i, message in enumerate(messages)]
 
 
 def _map_text(value: Any, change: Any) -> Any:

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from .._errors import RenderersError
+from .. import RenderersError
 
 app = typer.Typer(
-    help="Chat messages to token ids and back, exactly.",
+    pretty_exceptions_enable=False,
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -59,10 +59,10 @@ def demo(
 
     Needs no model and no GPU: what a model would have sampled is written by a seeded script, quirks included.
     """
-    from . import demo as report
+    from .demo import run
 
     try:
-        report.run(rollouts, seed, tokenizer, show, json)
+        run(rollouts, seed, tokenizer, show, json)
     except RenderersError as error:
         typer.echo(f"renderers demo: {error}", err=True)
         raise typer.Exit(2) from None

@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from enum import Enum
 from itertools import accumulate
-from os.path import commonprefix
 
 
 class Cause(str, Enum):
@@ -26,7 +25,7 @@ MEANING = {
     Cause.LITERAL: "the template writes Python's True where the model wrote true",
     Cause.REASONING: "the template drops past reasoning once the user speaks again",
     Cause.CALL: "the same call with other line breaks, blanks or tags",
-    Cause.CUT: "a turn cut at its limit: the template writes a close into its end",
+    Cause.CUT: "a turn cut at its limit: the template trims its end and closes it",
     Cause.SPACE: "blanks or line breaks around reasoning or words are trimmed",
     Cause.OTHER: "none of these",
 }
@@ -35,8 +34,8 @@ _LITERALS = ({"true"}, {"false"}, {"none"}, {"null", "none"})
 _LAYOUT = re.compile(r"\s+|</?(?:function|parameter)[^>]*>")
 
 
-def first_difference(sampled: Sequence[int], rendered: Sequence[int]) -> int | None:
-    """The index of the first token of `sampled` that `rendered` does not repeat; None if it repeats them all."""
+def first_difference(sampled: Sequence[object], rendered: Sequence[object]) -> int | None:
+    """The index of the first item of `sampled` that `rendered` does not repeat; None if it repeats them all."""
     for k, (ours, theirs) in enumerate(zip(sampled, rendered, strict=False)):
         if ours != theirs:
             return k
@@ -53,7 +52,8 @@ def cause_of(sampled: Sequence[bytes], rendered: Sequence[bytes], at: int, *, cu
     if _same_text(ours, theirs):
         return Cause.MERGE
     a, b = (b"".join(side).decode("utf-8", "replace") for side in (sampled, rendered))
-    k = len(commonprefix([a, b]))
+    k = first_difference(a, b)
+    k = len(a) if k is None else k
     words = _word(a, k), _word(b, k)
     if words[0] != words[1] and {word.lower() for word in words} in _LITERALS:
         return Cause.LITERAL

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from .. import BadOption
 from .causes import MEANING, Cause
 from .rollouts import Rollout, make_rollouts
 from .runs import Bench, Break, Run, Shown
@@ -40,6 +42,8 @@ def run(n: int, seed: int, tokenizer: str | None, show: int | None, as_json: boo
     """Make the rollouts, run them both ways and print the report."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal may lack ⏎ and the like
+    if show is not None and show > n:
+        raise BadOption(f"there is no rollout {show} to show, only {n}")
     name = tokenizer or default_tokenizer()
     with Console(stderr=True).status(f"Running {n} rollouts two ways ..."):
         bench = Bench(name)
@@ -53,7 +57,8 @@ def run(n: int, seed: int, tokenizer: str | None, show: int | None, as_json: boo
         print(json.dumps({**figures, "rows": [_row_figures(row) for row in rows]}, indent=1))
         return
     console = Console(highlight=False)
-    for part in report(bench, rows, figures, show, plain=not console.is_terminal or console.color_system is None):
+    plain = not console.is_terminal or console.color_system is None
+    for part in report(bench, rows, figures, show, plain, console.width):
         console.print(part)
 
 
@@ -121,14 +126,15 @@ def _row_figures(row: Row) -> dict[str, Any]:
 # ---- report ---------------------------------------------------------------------------------
 
 
-def report(bench: Bench, rows: Sequence[Row], figures: dict[str, Any], show: int | None, plain: bool) -> Iterator[Any]:
+def report(
+    bench: Bench, rows: Sequence[Row], figures: dict[str, Any], show: int | None, plain: bool, width: int
+) -> Iterator[Any]:
     """The parts of the report, in order. `plain`: marks that need neither colour nor underlining."""
     yield _heading(f"{len(rows)} rollouts, seed {figures['seed']}, tokenizer {figures['tokenizer']}")
     yield _per_rollout(rows)
     yield _heading("Every prefix break, with the first token that differs")
     yield from _breaks(rows)
-    if (row := _chosen(rows, show)) is not None:
-        yield from _tokens(bench, row, plain)
+    yield from _tokens(bench, _chosen(rows, show), plain, width)
     yield _heading("Prefix breaks by cause")
     yield from _causes(rows, figures)
     yield _heading("Totals")
@@ -160,8 +166,8 @@ def _per_rollout(rows: Sequence[Row]) -> Table:
 
 
 def _breaks(rows: Sequence[Row]) -> Iterator[Any]:
-    for title, run_of in (("rendered anew", lambda row: row.rendered), ("bridged", lambda row: row.bridged)):
-        found = [(row, each) for row in rows for each in run_of(row).breaks]
+    for title, runs in (("rendered anew", [row.rendered for row in rows]), ("bridged", [row.bridged for row in rows])):
+        found = [(row, each) for row, run in zip(rows, runs, strict=True) for each in run.breaks]
         if not found:
             yield Text(f"{title}: none")
             continue
@@ -180,7 +186,8 @@ def _causes(rows: Sequence[Row], figures: dict[str, Any]) -> Iterator[Text]:
     counts = {side: figures[side]["causes"] for side in ("rendered", "bridged")}
     for cause in sorted(Cause, key=lambda cause: -counts["rendered"][cause.value]):
         before, after = counts["rendered"][cause.value], counts["bridged"][cause.value]
-        yield Text.assemble((f"{cause.value:18}", "bold"), f" {before:3} → {after}  ", (MEANING[cause], "dim"))
+        yield Text.assemble((f"{cause.value}: ", "bold"), f"{before} → {after}")
+        yield Text(f"    {MEANING[cause]}")
         if cause in examples:
             row, found = examples[cause]
             yield Text(f"    rollout {row.number}, turn {found.turn}, token {found.at:,}", "dim")
@@ -209,65 +216,83 @@ def _totals(figures: dict[str, Any]) -> Table:
 
 def _notes(rows: Sequence[Row], figures: dict[str, Any]) -> Iterator[Text]:
     after_cut = Counter(found.cause for row in rows for found in row.rendered.breaks if found.after_cut)
-    named = ", ".join(f"{cause.value} {n}" for cause, n in after_cut.items()) or "no break"
+    named = ", ".join(f"{cause.value} {n}" for cause, n in after_cut.items()) or "none"
     refused = ", ".join(f"{code} {n}" for code, n in figures["bridged"]["refusals"].items()) or "none"
     template = figures["template"]
     yield Text(
-        "\nBoth columns hold the same sampled tokens. Rendered anew: each prompt is the model's own chat template (Jinja) over "
-        "the whole history, sampled turns as they were parsed. Bridged: each prompt is the tokens so far, untouched, and the "
-        f'new messages, with thinking_retention="{figures["thinking_retention"]}".'
+        "\nBoth columns hold the same sampled tokens. Rendered anew: each prompt is the model's own chat template "
+        "(Jinja) over the whole history, sampled turns as they were parsed. Bridged: each prompt is the tokens so far, "
+        f'untouched, and the new messages, with thinking_retention="{figures["thinking_retention"]}".'
     )
     yield Text(
-        "A prefix break: a prompt that does not begin with the prompt and completion before it. What was sampled then is no "
-        "part of what comes later, so the rollout is split and the trainer reads the common beginning again."
+        "A prefix break: a prompt that does not begin with the prompt and completion before it. What was sampled so "
+        "far is then no part of what comes later: the rollout splits into two samples, and the trainer reads their "
+        "common beginning twice."
     )
     yield Text(
-        f"{figures['turns']:,} turns with {figures['sampled_tokens']:,} sampled tokens, written by a seeded script; tools and "
-        f"their answers are real. {figures['cut_turns']} turns were cut at their length limit (what rendering made of them: "
-        f"{named}). Bridges refused: {refused}. The package's own render gave the template's ids in {template['agreed']:,} of "
-        f"{template['compared']:,} conversations."
+        f"{figures['turns']:,} turns, {figures['sampled_tokens']:,} sampled tokens, written by a seeded script; the "
+        f"tools and their answers are real. {figures['cut_turns']} turns were cut at their length limit; breaks after "
+        f"them: {named}. Bridges refused: {refused}. The package's own render gave the template's ids for "
+        f"{template['agreed']:,} of {template['compared']:,} prompts."
     )
 
 
 # ---- tokens ---------------------------------------------------------------------------------
 
 
-def _chosen(rows: Sequence[Row], show: int | None) -> Row | None:
-    """The rollout to show: the one asked for, else the shortest that breaks, else the shortest."""
+def _chosen(rows: Sequence[Row], show: int | None) -> Row:
+    """The rollout to show: the one asked for, else the shortest that breaks and was not cut, else the shortest."""
     if show is not None:
-        return rows[min(show, len(rows)) - 1]
-    return min(rows, key=lambda row: (not row.rendered.breaks, row.bridged.tokens))
+        return rows[show - 1]
+
+    def order(row: Row) -> tuple[bool, bool, int]:
+        return not row.rendered.breaks, row.rollout.turns[-1].finish_reason == "length", row.bridged.tokens
+
+    return min(rows, key=order)
 
 
-def _tokens(bench: Bench, row: Row, plain: bool) -> Iterator[Text]:
+def _tokens(bench: Bench, row: Row, plain: bool, width: int) -> Iterator[Text]:
     """One rollout's tokens, message by message."""
     tokens, roles = bench.shown(row.rollout, row.bridged)
     marks = "in «», divided by |" if plain else "bold and underlined, each second one brighter"
     yield _heading(f"Rollout {row.number} ({row.rollout.setting}), bridged: its tokens by message")
-    yield Text(f"Trained tokens, those that were sampled, are {marks}. ⏎ is a line break.")
+    yield Text(f"Trained tokens (those sampled): {marks}. ⏎: a line break.")
     for message, role in enumerate(roles):
         own = [token for token in tokens if token.message == message]
         colour = _COLOURS[message % len(_COLOURS)]
         trained = sum(token.trained for token in own)
         yield Text(f"{message} {role}: {len(own)} tokens, {trained} trained", f"bold {colour}")
-        yield _flow(own, bench.text, colour, plain)
+        yield _flow(_marked(own, bench.text, colour, plain), width)
 
 
-def _flow(tokens: Sequence[Shown], text_of: Callable[[int], str], colour: str, plain: bool) -> Text:
-    line = Text("  ")
+def _marked(
+    tokens: Sequence[Shown], text_of: Callable[[int], str], colour: str, plain: bool
+) -> Iterator[tuple[str, str]]:
+    """The texts of a message's tokens, each with its style."""
     for trained, run in _stretches(tokens):
         texts = [_visible(text_of(token.id)) for token in run]
-        if not trained:
-            if len(texts) > LONGEST_UNTRAINED:
-                end = LONGEST_UNTRAINED // 2
-                texts = [*texts[:end], f" … {len(texts) - 2 * end} more tokens … ", *texts[-end:]]
-            line.append("".join(texts), colour)
-        elif plain:
-            line.append(f"«{'|'.join(texts)}»")
+        if trained and plain:
+            yield from ((f"{'|' if k else '«'}{text}", "") for k, text in enumerate(texts))
+            yield "»", ""
+        elif trained:
+            yield from ((text, f"bold underline {'bright_' if k % 2 else ''}{colour}") for k, text in enumerate(texts))
         else:
-            for k, text in enumerate(texts):
-                line.append(text, f"bold underline {'bright_' if k % 2 else ''}{colour}")
-    return line
+            end = LONGEST_UNTRAINED // 2
+            if len(texts) > LONGEST_UNTRAINED:
+                texts[end:-end] = [f" … {len(texts) - 2 * end} more tokens … "]
+            yield from ((text, colour) for text in texts)
+
+
+def _flow(texts: Iterable[tuple[str, str]], width: int) -> Text:
+    """Lines of texts, each as full as the width allows."""
+    flow, used = Text("  "), 2
+    for text, style in texts:
+        if used + cell_len(text) > width and used > 2:
+            flow.append("\n  ")
+            used = 2
+        flow.append(text, style)
+        used += cell_len(text)
+    return flow
 
 
 def _stretches(tokens: Sequence[Shown]) -> Iterator[tuple[bool, list[Shown]]]:

@@ -7,16 +7,15 @@ compared on the same samples. The tools see what the parser reads out of the sam
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from .. import Field, ParsedResponse, Piece, Renderer, Tokenizer
-from .._encode import Encoder
-from .._messages import NONE
-from .scripts import SETTINGS, Script, Step
-from .tools import Toolbox, declare
+from .. import ParsedResponse, Renderer, Tokenizer
+from .settings import SETTINGS
+from .settings.base import Script, Step, Toolbox, declare
 
 # How often a model departs from what its template would write. None of these was fitted to a result.
 
@@ -32,12 +31,15 @@ P_LOOSE_SPACE = 0.02
 """A turn with a line break more or less around its reasoning or its words."""
 P_SPARE_ARGUMENT = 0.05
 """An optional argument written out with its default, for each one the call does not need."""
-P_OTHER_SPLIT = 1 / 2000
-"""A token sampled as two shorter ones that spell the same. Nobody publishes a rate; it is low, and never zero."""
+P_OTHER_SPLIT = 1 / 1000
+"""A token sampled as two shorter ones of the same text. Nobody publishes a rate; this is some turns in a hundred."""
 P_LENGTH_CUT = 0.02
 """A turn that reaches its token limit."""
 P_FOLLOW_UP = 0.2
 """A rollout in which the user asks a second thing."""
+
+_CONTROLS = re.compile(r"(</think>|</?tool_call>|<\|im_end\|>)")
+"""The control tokens of a turn."""
 
 CUT_NOTICE = "Your reply reached the length limit and was cut off. Go on with a shorter one."
 
@@ -138,16 +140,15 @@ class Model:
     """Writes turns as token ids, with the quirks that models have."""
 
     def __init__(self, tokenizer: Tokenizer, rng: Random, tools: Sequence[Mapping[str, Any]]) -> None:
-        self._tokenizer, self._encoder, self._rng = tokenizer, Encoder(tokenizer), rng
+        self._tokenizer, self._rng = tokenizer, rng
         self._schemas = {tool["function"]["name"]: tool["function"]["parameters"]["properties"] for tool in tools}
 
     def sample(self, step: Step) -> tuple[list[int], str]:
         """The ids of a turn after a prompt that ends in ``<think>⏎``, and why it ended."""
         cut = self._chance(P_LENGTH_CUT)
-        text = Piece(self._text(step), NONE, Field.FRAME, True)
         # What depends on the number of tokens has its own chance, so that it does not shift what comes after.
         per_token = Random(self._rng.getrandbits(64))
-        ids = self._split(self._encoder.ids([text]), per_token)
+        ids = self._split(self._encode(self._text(step)), per_token)
         if not cut:
             return ids, "stop"
         close = self._tokenizer.controls["</tool_call>"]
@@ -187,6 +188,15 @@ class Model:
 
     def _is_short(self, value: Any) -> bool:
         return value == "" and self._chance(P_SHORT_EMPTY)
+
+    def _encode(self, text: str) -> list[int]:
+        """The canonical tokens of a turn."""
+        parts = _CONTROLS.split(text)
+        runs = iter(self._tokenizer.encode_batch([part for part in parts[::2] if part]))
+        ids: list[int] = []
+        for k, part in enumerate(parts):
+            ids += [self._tokenizer.controls[part]] if k % 2 else next(runs) if part else []
+        return ids
 
     def _split(self, ids: Sequence[int], rng: Random) -> list[int]:
         """The same text with a word's token here and there sampled as two."""

@@ -1,4 +1,4 @@
-"""The same rollouts run twice, by rendering the history anew each turn and by bridging, and what each costs a trainer."""
+"""The same rollouts run twice, by rendering the history anew each turn and by bridging, and what a trainer pays."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .._errors import BadOption
-from .._plain import PlainRenderer
-from .._renderer import Identity, Renderer
+from .. import BadOption, Identity, PlainRenderer, Renderer
 from .._tokenizers import Source, load
 from ..families.qwen35 import Qwen35
 from .causes import Cause, cause_of, first_difference
 from .rollouts import Rollout, Turn
+
+Messages = Sequence[Mapping[str, Any]]
 
 CONTEXT = 5
 """How many tokens of a break are kept before the first differing one, and from it on."""
@@ -83,7 +83,7 @@ class Bench:
     Attributes:
         renderer: the package's renderer, which extends past reasoning (``thinking_retention="all"``).
         template: the model's own chat template, run by Jinja2.
-        compared, agreed: on how many conversations the two were compared, and gave the same ids.
+        compared, agreed: how many prompts both rendered, and for how many they gave the same ids.
     """
 
     def __init__(self, tokenizer: str) -> None:
@@ -91,17 +91,22 @@ class Bench:
         self.renderer = Renderer(Qwen35(), self.source, thinking_retention="all")
         self.template = PlainRenderer(self.source, Identity("default", self.source.name, "name"), {})
         self.compared = self.agreed = 0
-        if self.render([{"role": "user", "content": "?"}], ()) and not self.agreed:
-            raise BadOption(
-                f"{tokenizer} has another chat template than Qwen3.5's, and this demo's model writes that format"
-            )
+        question = [{"role": "user", "content": "?"}]
+        if self._by_template(question, ()) != self._by_package(question, ()):
+            raise BadOption(f"{tokenizer} is not Qwen3.5 with thinking on, the format that this demo's model writes")
 
-    def render(self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]]) -> list[int]:
+    def render(self, messages: Messages, tools: Messages) -> list[int]:
         """A conversation's prompt by the model's own template, compared with the package's."""
-        ids = self.template.render_ids(messages, tools=tools, add_generation_prompt=True)
+        ids = self._by_template(messages, tools)
         self.compared += 1
-        self.agreed += ids == self.renderer.render_ids(messages, tools=tools, add_generation_prompt=True)
+        self.agreed += ids == self._by_package(messages, tools)
         return ids
+
+    def _by_template(self, messages: Messages, tools: Messages) -> list[int]:
+        return self.template.render_ids(messages, tools=tools, add_generation_prompt=True)
+
+    def _by_package(self, messages: Messages, tools: Messages) -> list[int]:
+        return self.renderer.render_ids(messages, tools=tools, add_generation_prompt=True)
 
     def by_rendering(self, rollout: Rollout) -> Run:
         """Each prompt is the template's rendering of the whole history, sampled turns as they were parsed."""
@@ -110,7 +115,7 @@ class Bench:
     def by_bridging(self, rollout: Rollout) -> Run:
         """Each prompt is the tokens so far, untouched, and the new messages; rendered only where there is no bridge."""
 
-        def prompt(k: int, history: Sequence[Mapping[str, Any]], run: Run) -> list[int]:
+        def prompt(k: int, history: Messages, run: Run) -> list[int]:
             if k:
                 past = rollout.turns[k - 1]
                 bridge = self.renderer.explain_bridge(
@@ -123,7 +128,7 @@ class Bench:
 
         return self._run(rollout, prompt)
 
-    def _run(self, rollout: Rollout, prompt_of: Callable[[int, Sequence[Mapping[str, Any]], Run], list[int]]) -> Run:
+    def _run(self, rollout: Rollout, prompt_of: Callable[[int, Messages, Run], list[int]]) -> Run:
         run = Run()
         history = [*rollout.messages]
         stream: list[int] = []
@@ -182,7 +187,8 @@ class Bench:
 
 
 def _placed(ids: Sequence[int], of: Sequence[int], *, coming: int, past: int) -> list[Shown]:
-    """Tokens that are not trained; those of no message go with the one before (at first `past`), at the end with `coming`."""
+    """Tokens that are not trained. Those of no message go with the one before (first `past`), the last with
+    `coming`."""
     last = max((k for k, message in enumerate(of) if message >= 0), default=-1)
     placed = []
     for k, (id_, message) in enumerate(zip(ids, of, strict=True)):

@@ -15,11 +15,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .._calls import read_fenced_json, write_fenced_json
-from .._family import Family
-from .._messages import Conversation, Turn
-from .._reply import BETWEEN, CALL, PROSE, Reply, mark
-from .._writer import Writer
+from ..family import (
+    BETWEEN,
+    CALL,
+    PROSE,
+    Conversation,
+    Family,
+    Reply,
+    Turn,
+    Writer,
+    mark,
+    read_fenced_json,
+    write_fenced_json,
+)
 
 END = "<｜end▁of▁sentence｜>"
 

@@ -14,12 +14,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .._calls import read_arg_pairs, write_arg_pairs
-from .._family import Family
-from .._messages import Conversation, Part, Turn, to_json
-from .._reply import CALL, CONTENT, PROSE, REASONING, START, Reply, mark
-from .._thinking import inline_thinking
-from .._writer import Field, Writer
+from ..family import (
+    CALL,
+    CONTENT,
+    PROSE,
+    REASONING,
+    START,
+    Conversation,
+    Family,
+    Field,
+    Part,
+    Reply,
+    Turn,
+    Writer,
+    inline_thinking,
+    mark,
+    read_arg_pairs,
+    to_json,
+    write_arg_pairs,
+)
 
 TOOLS_BEFORE = """<|system|>
 # Tools

@@ -18,13 +18,30 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-from .._calls import ReadCall, Schemas, ToolCallParseStatus, read_json_arguments
-from .._errors import BadMessage
-from .._family import Family
-from .._messages import Call, Conversation, Turn, to_json
-from .._reply import BETWEEN, CALL, CONTENT, HEADER, REASONING, START, Reply, State, mark
 from .._schema import harmony_namespace, template_namespace
-from .._writer import Field, Writer
+from ..family import (
+    BETWEEN,
+    CALL,
+    CONTENT,
+    HEADER,
+    REASONING,
+    START,
+    BadMessage,
+    Call,
+    Conversation,
+    Family,
+    Field,
+    ReadCall,
+    Reply,
+    Schemas,
+    State,
+    ToolCallParseStatus,
+    Turn,
+    Writer,
+    mark,
+    read_json_arguments,
+    to_json,
+)
 
 _RECIPIENT = re.compile(r"to=(?!assistant\b)([^\s<]+)")
 _CHANNEL_TEXT = ("<|channel|>analysis<|message|>", "<|channel|>final<|message|>")

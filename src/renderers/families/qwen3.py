@@ -13,12 +13,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .._calls import read_json_object, write_json_object
-from .._family import Family
-from .._messages import Conversation, Turn, to_json
-from .._reply import CALL, CONTENT, PROSE, REASONING, START, Reply, mark
-from .._thinking import inline_thinking
-from .._writer import Field, Writer
+from ..family import (
+    CALL,
+    CONTENT,
+    PROSE,
+    REASONING,
+    START,
+    Conversation,
+    Family,
+    Field,
+    Reply,
+    Turn,
+    Writer,
+    inline_thinking,
+    mark,
+    read_json_object,
+    to_json,
+    write_json_object,
+)
 
 TOOLS_BEFORE = """# Tools
 

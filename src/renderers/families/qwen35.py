@@ -11,13 +11,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .._calls import read_function_tags, write_function_tags
-from .._errors import BadMessage
-from .._family import Family
-from .._messages import Conversation, Turn, to_json
-from .._reply import Reply
-from .._thinking import inline_thinking
-from .._writer import Field, Writer
+from ..family import (
+    BadMessage,
+    Conversation,
+    Family,
+    Field,
+    Reply,
+    Turn,
+    Writer,
+    inline_thinking,
+    read_function_tags,
+    to_json,
+    write_function_tags,
+)
 from .qwen3 import CALL_MARKS, STOPS, THINK_MARKS
 
 TOOLS_BEFORE = """# Tools

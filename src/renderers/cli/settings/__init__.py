@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from random import Random
+from collections.abc import Mapping, Sequence
 
 from . import calendar, code, database, travel
-from .base import Script, Toolbox
-
-Task = Callable[[Random], Script]
+from .base import Task, Toolbox
 
 SETTINGS: Mapping[str, tuple[type[Toolbox], Sequence[Task]]] = {
     "code": (code.Repository, (code.explain_function, code.find_usages, code.edit_docstring, code.survey_files)),

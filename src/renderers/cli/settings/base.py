@@ -84,10 +84,12 @@ Task = Callable[[Random], Script]
 
 
 def call(tool: str, /, **arguments: Any) -> tuple[str, Mapping[str, Any]]:
+    """A call of a tool, as a `Step` takes it."""
     return tool, arguments
 
 
 def first_sentence(text: str) -> str:
+    """The first sentence of a docstring, on one line."""
     return re.split(r"(?<=[.:])\s", " ".join(text.split()), maxsplit=1)[0]
 
 

@@ -130,8 +130,13 @@ class Repository(Toolbox):
         return f"{path}: no syntax errors, {len(functions)} functions{named}"
 
 
+def _one_of(functions: Sequence[Defined], rng: Random) -> Defined:
+    """One of the functions; their number differs between Python versions and must not shift the chances after it."""
+    return functions[int(rng.random() * len(functions))]
+
+
 def explain_function(rng: Random) -> Script:
-    found = rng.choice(defined_functions())
+    found = _one_of(defined_functions(), rng)
     yield rng.choice(
         (
             f"Where is `{found.name}` defined, and what does it do?",
@@ -139,25 +144,25 @@ def explain_function(rng: Random) -> Script:
         )
     )
     (hits,) = yield Step(
-        f"The user asks about `{found.name}`. I don't know which file it lives in, so the first thing to do is to search for "
-        f"its definition. Searching for `def {found.name}` should give the line directly.",
+        f"The user asks about `{found.name}`. I don't know which file it lives in, so the first thing to do is to "
+        f"search for its definition. Searching for `def {found.name}` should give the line directly.",
         intro(rng, f"I'll look for the definition of `{found.name}` first."),
         [call("search_files", pattern=f"def {found.name}", **everywhere(rng, path=""))],
     )
     yield Step(
-        f"The search gives:\n{hits}\n\nSo it is in {found.path} at line {found.line}. I'll read the function from there, "
-        "with enough lines for the docstring and the body.",
+        f"The search gives:\n{hits}\n\nSo it is in {found.path} at line {found.line}. I'll read the function from "
+        "there, with enough lines for the docstring and the body.",
         calls=[call("read_file", path=found.path, first_line=found.line, last_line=found.line + rng.randint(15, 30))],
     )
     yield Step(
-        f"Now I have the source. The docstring says:\n\n{found.doc}\n\nThat answers the question; I should name the place and "
-        "sum it up without repeating the whole docstring.",
+        f"Now I have the source. The docstring says:\n\n{found.doc}\n\nThat answers the question; I should name the "
+        "place and sum it up without repeating the whole docstring.",
         f"`{found.name}` is defined in `{found.path}`, line {found.line}. {first_sentence(found.doc)}",
     )
 
 
 def find_usages(rng: Random) -> Script:
-    found = rng.choice(defined_functions())
+    found = _one_of(defined_functions(), rng)
     yield f"Which places use `{found.name}`? Upper and lower case should not matter, docs count too."
     (hits,) = yield Step(
         f"I need every mention of `{found.name}`, whatever its case, as a whole word. A regular expression with word "
@@ -166,28 +171,28 @@ def find_usages(rng: Random) -> Script:
     )
     lines = hits.splitlines()
     yield Step(
-        f"There are {len(lines)} lines. The definition itself is among them, at {found.path}:{found.line}; the others are uses "
-        "or mentions. I'll list them as they are.",
+        f"There are {len(lines)} lines. The definition itself is among them, at {found.path}:{found.line}; the others "
+        "are uses or mentions. I'll list them as they are.",
         f"`{found.name}` is mentioned here:\n\n" + "\n".join(f"- {line}" for line in lines[:6]),
     )
 
 
 def edit_docstring(rng: Random) -> Script:
-    found = rng.choice([found for found in defined_functions() if "\n" in found.doc])
+    found = _one_of([each for each in defined_functions() if "\n" in each.doc], rng)
     old = found.doc.splitlines()[0]
     new = f"{old} See also {found.path.removesuffix('.py')}'s documentation."
-    yield f"In {found.path}, extend the first line of the docstring of `{found.name}` with a pointer to the documentation."
-    (source,) = yield Step(
-        "Before I edit anything I should look at the function as it stands, so that the text I replace is exactly what is in "
-        "the file.",
+    yield f"In {found.path}, let the first line of the docstring of `{found.name}` point to the documentation."
+    yield Step(
+        "Before I edit anything I should look at the function as it stands, so that the text I replace is exactly what "
+        "is in the file.",
         intro(rng, "Let me look at the current docstring."),
         [call("read_file", path=found.path, first_line=found.line, last_line=found.line + 12)],
     )
     careful = rng.random() < 0.3
     if careful:
         yield Step(
-            f"The docstring begins with:\n\n{old}\n\nI'll try the edit without writing first, to be sure that the text occurs "
-            "only once.",
+            f"The docstring begins with:\n\n{old}\n\nI'll try the edit without writing first, to be sure that the text "
+            "occurs only once.",
             calls=[call("edit_file", path=found.path, old_text=old, new_text=new, dry_run=True)],
         )
     (diff,) = yield Step(
@@ -198,14 +203,14 @@ def edit_docstring(rng: Random) -> Script:
     )
     if diff.startswith("Error"):
         yield Step(
-            f"The tool says: {diff}. The line is not unique, so replacing it needs more context, and the user should decide "
-            "which one is meant.",
+            f"The tool says: {diff}. The line is not unique, so replacing it needs more context, and the user should "
+            "decide which one is meant.",
             f"That line is not unique in `{found.path}`, so I changed nothing. Which of them do you mean?",
         )
         return
     yield Step(
-        f"The edit went through. {len(diff.splitlines())} lines of diff, only the docstring changed. I was told to check a file "
-        "after editing it.",
+        f"The edit went through. {len(diff.splitlines())} lines of diff, only the docstring changed. I was told to "
+        "check a file after editing it.",
         calls=[call("check_file", path=found.path)],
     )
     yield Step(

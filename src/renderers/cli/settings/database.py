@@ -91,10 +91,10 @@ def count_types(rng: Random) -> Script:
         "perhaps an example row to see how they are filled.",
         calls=[call("describe_table", table="media_types", sample_rows=rng.choice((1, 2, 3)))],
     )
-    sql = "SELECT subtype, group_concat(extension, ', ') AS extensions\nFROM media_types\nWHERE type = ?\nGROUP BY subtype"
+    sql = "SELECT subtype, group_concat(extension, ', ') AS known\nFROM media_types\nWHERE type = ?\nGROUP BY subtype"
     (rows,) = yield Step(
-        f"So the columns are {', '.join(line.split()[0] for line in columns.splitlines()[:3])}. I group by subtype and collect "
-        "the extensions.",
+        f"So the columns are {', '.join(line.split()[0] for line in columns.splitlines()[:3])}. I group by subtype and "
+        "collect the extensions.",
         calls=[call("run_query", sql=sql, parameters=[kind])],
     )
     lines = rows.splitlines()[1:-1]
@@ -144,7 +144,7 @@ def add_table(rng: Random) -> Script:
         calls=[
             call(
                 "run_query",
-                sql=f"CREATE TABLE {name} (\n    id INTEGER PRIMARY KEY,\n    text TEXT NOT NULL,\n    done INTEGER DEFAULT 0\n)",
+                sql=f"CREATE TABLE {name} (\n    id INTEGER PRIMARY KEY,\n    text TEXT,\n    done INTEGER\n)",
                 read_only=False,
             )
         ],

@@ -108,8 +108,8 @@ def compare_distance(rng: Random) -> Script:
     unit = "nautical miles" if sail else "kilometres"
     yield f"I am in {a.name}. Is {b.name} or {c.name} nearer, in {unit}?"
     answers = yield Step(
-        f"Two distances from {a.name}: to {b.name} and to {c.name}. They do not depend on each other, so I ask for both "
-        "at once.",
+        f"Two distances from {a.name}: to {b.name} and to {c.name}. They do not depend on each other, so I ask for "
+        "both at once.",
         calls=[
             call("distance", origin=a.name, destination=b.name, **sail),
             call("distance", origin=a.name, destination=c.name, **sail),
@@ -147,7 +147,7 @@ def ask_daylight(rng: Random) -> Script:
     city = rng.choice(CITIES)
     days = [f"2026-{month:02}-21" for month in sorted(rng.sample(range(1, 13), 2))]
     yield f"How long are the days in {city.name} on {days[0]} and on {days[1]}?"
-    hours = []
+    hours: list[float] = []
     for day in days:
         (answer,) = yield Step(
             f"Next: the daylight in {city.name} on {day}." if hours else f"I need two figures; I begin with {day}.",
