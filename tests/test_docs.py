@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
+import types
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +39,13 @@ def test_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         return str(folder)
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
-    namespace: dict[str, Any] = {"__name__": "page", "tokenizer": oracles.tokenizer_for("qwen3")}
+    module = types.ModuleType("page")
+    vars(module)["tokenizer"] = oracles.tokenizer_for("qwen3")
+    monkeypatch.setitem(sys.modules, "page", module)  # dataclasses look their module up
     text = page.read_text(encoding="utf-8")
     for match in BLOCK.finditer(text):
         line = text[: match.start()].count("\n") + 1
-        exec(compile("\n" * line + match.group(1), str(page), "exec"), namespace)
+        exec(compile("\n" * line + match.group(1), str(page), "exec"), vars(module))
 
 
 def test_links_lead_somewhere() -> None:

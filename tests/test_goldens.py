@@ -1,7 +1,8 @@
 """Golden files: a conversation, and every token of it with its marks, to be read in a review.
 
-A file holds a JSON head (renderer, options, messages, tools, …), an empty line, then one token a line: id, message, field,
-`sampled` or nothing, and the text. To add one, write the head and run ``pytest tests/test_goldens.py --update-goldens``.
+A file holds a JSON head (renderer, options, messages, tools, …), an empty line, then one token a line: id, message,
+field, `sampled` or nothing, and the text. To add one, write the head and run ``pytest tests/test_goldens.py
+--update-goldens``.
 """
 
 from __future__ import annotations

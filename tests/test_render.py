@@ -28,7 +28,9 @@ READ_ALL_THE_SAME = {
     "flat_tool",
     "empty_calls",
 }
-"""Shapes that a template cannot take and we can: text parts, JSON text for a mapping and the reverse, flat calls and tools."""
+"""Shapes that a template cannot take and we can: text parts, JSON text for a mapping and the reverse, flat calls
+and tools.
+"""
 
 REFUSED_IN_PARITY_TOO = {"image_part"}
 """Pictures are an error for a renderer of text, whatever the template does with them."""
