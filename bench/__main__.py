@@ -15,7 +15,7 @@ from . import report
 from .conversations import DIALECTS
 from .measure import NAMES, OURS, Bench, Plan, assets, say
 from .tasks import attribution, bridge, parse, render, startup
-from .workers import pin
+from .workers import WorkerError, pin
 
 TASKS: dict[str, Callable[[Bench, str], None]] = {
     "render": render.run,
@@ -39,7 +39,9 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure renderers, side by side with others.")
     parser.add_argument("tasks", nargs="*", metavar="TASK", help=f"of {', '.join(TASKS)} (default: all)")
     parser.add_argument("--quick", action="store_true", help=f"under two minutes, {FIRST} only (default: under ten)")
-    parser.add_argument("--families", nargs="+", choices=DIALECTS, help="render these; other tasks on the first")
+    parser.add_argument(
+        "--families", nargs="+", choices=DIALECTS, help="render these; other tasks: the first with tools"
+    )
     parser.add_argument("--contenders", nargs="+", choices=NAMES, default=NAMES, help="measure these only")
     parser.add_argument("--clock", choices=("cpu", "wall"), default="cpu", help="processor time (default) or wall time")
     parser.add_argument("--core", type=int, help="the core to use (default: the last)")
@@ -60,6 +62,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"bench: no tokenizer of {absent[0]} in {assets()}: run tools/assets.py", file=sys.stderr)
         return 1
     names = [name for name in NAMES if name in options.contenders or name == OURS]
+    acting = next((family for family in families if DIALECTS[family].agents), None)
     cores = os.cpu_count()
     core = pin(options.core)
     with Bench(quick(families) if options.quick else full(families), names, options.clock, options.seed) as bench:
@@ -69,9 +72,12 @@ def main(argv: list[str] | None = None) -> int:
         for family in families:
             bench.load(family)
             for task, run in TASKS.items():
-                if task in (options.tasks or TASKS) and (task == "render" or family == families[0]):
+                if task in (options.tasks or TASKS) and (task == "render" or family == acting):
                     say(f"{task} {family} ...")
-                    run(bench, family)
+                    try:
+                        run(bench, family)
+                    except (WorkerError, ValueError) as error:
+                        bench.missing(f"{task} on {family}", str(error))
         seconds = time.monotonic() - begun
     about = {
         "date": date.today().isoformat(),

@@ -51,8 +51,18 @@ class Ours:
     def parse(self, case: Case) -> Any:
         return self._r.parse_response(case["ids"])
 
+    def parse_with_tools(self, case: Case) -> Any:
+        return self._r.parse_response(case["ids"], tools=case["tools"], prompt_ids=case["prompt_ids"])
+
     def stops(self, case: Case) -> Any:
         return self._r.get_stop_token_ids()
+
+
+def tokenizer_of(folder: str) -> Any:
+    """The folder's `tokenizer.json` as it is: without the model's config.json AutoTokenizer guesses the class, and for
+    Qwen3.5 guesses one that splits words otherwise.
+    """
+    return import_module("transformers").PreTrainedTokenizerFast.from_pretrained(folder)
 
 
 class Transformers:
@@ -61,7 +71,7 @@ class Transformers:
     packages = ("transformers", "tokenizers", "jinja2", "numpy")
 
     def __init__(self, family: str, folder: str) -> None:
-        self._tokenizer = import_module("transformers").AutoTokenizer.from_pretrained(folder)
+        self._tokenizer = tokenizer_of(folder)
 
     def render(self, case: Case) -> Any:
         """Ids as a list; no attribution to be had."""
@@ -86,11 +96,10 @@ class Public:
 
     def __init__(self, family: str, folder: str) -> None:
         # gpt-oss: openai-harmony would download its vocabulary.
-        os.environ.setdefault("TIKTOKEN_ENCODINGS_BASE", folder)
+        os.environ["TIKTOKEN_ENCODINGS_BASE"] = folder
         config = import_module("renderers.configs").config_from_name(family)
         config = config.model_copy(update={"thinking_retention": "all"})
-        tokenizer = import_module("transformers").AutoTokenizer.from_pretrained(folder)
-        self._r = import_module("renderers").create_renderer(tokenizer, config)
+        self._r = import_module("renderers").create_renderer(tokenizer_of(folder), config)
 
     def render(self, case: Case) -> Any:
         """Ids and attribution, all of them lists."""
@@ -106,6 +115,9 @@ class Public:
 
     def parse(self, case: Case) -> Any:
         return self._r.parse_response(case["ids"])
+
+    def parse_with_tools(self, case: Case) -> Any:
+        return self._r.parse_response(case["ids"], tools=case["tools"], prompt_ids=case["prompt_ids"])
 
 
 CONTENDERS: dict[str, type[Ours] | type[Transformers] | type[Public]] = {

@@ -23,25 +23,24 @@ class Dialect:
     """What a family's chat template can print.
 
     Attributes:
-        tools: it declares tools.
+        agents: it declares tools and prints calls.
         reasoning: it has a place for reasoning.
         max_calls: calls of one message.
-        bare_calls: calls stand beside no content: None instead of "".
-        text_arguments: arguments are JSON texts.
+        bare_calls: calls stand beside reasoning or nothing.
     """
 
-    tools: bool = True
+    agents: bool = True
     reasoning: bool = True
     max_calls: int = 3
     bare_calls: bool = False
-    text_arguments: bool = False
 
 
 DIALECTS: dict[str, Dialect] = {
     "qwen3": Dialect(),
     "qwen3.5": Dialect(),
     "glm-4.5": Dialect(),
-    "deepseek-v3": Dialect(tools=False, reasoning=False, bare_calls=True, text_arguments=True),
+    # Calls are printed beside None only, which transformers 5 takes out before the template sees it.
+    "deepseek-v3": Dialect(agents=False, reasoning=False),
     "gpt-oss": Dialect(max_calls=1, bare_calls=True),
 }
 
@@ -87,7 +86,7 @@ def size(messages: list[Message], tools: tuple[Tool, ...] = ()) -> int:
     """About the bytes of a conversation once written, past reasoning left out."""
     total = len(json.dumps(tools)) if tools else 0
     for message in messages:
-        total += 45 + len((message["content"] or "").encode())
+        total += 45 + len(message["content"].encode())
         for call in message.get("tool_calls") or ():
             total += 60 + len(str(call["function"]["arguments"]).encode())
     return total
@@ -108,7 +107,7 @@ class Session:
 
     @property
     def tools(self) -> tuple[Tool, ...]:
-        return self._setting.tools if self._setting is not None and self.dialect.tools else ()
+        return self._setting.tools if self._setting is not None else ()
 
     @property
     def size(self) -> int:
@@ -136,9 +135,7 @@ class Session:
         wanted = self.rng.choice((1, 1, 1, 2, 3)) if calls is None else calls
         made = [self._call(length) for _ in range(min(wanted, self.dialect.max_calls))]
         reasoning = self._reasoning(length, reasons)
-        content: str | None = "" if reasoning else self.texts.words(12)
-        if self.dialect.bare_calls:
-            content = "" if self.dialect.reasoning else None
+        content = "" if reasoning or self.dialect.bare_calls else self.texts.words(12)
         self.messages.append({"role": "assistant", "content": content, **reasoning, "tool_calls": made})
 
     def results(self, length: int) -> None:
@@ -160,9 +157,8 @@ class Session:
         assert self._setting is not None
         tool = self.rng.choice(self._setting.tools)["function"]
         arguments = {key: self._argument(kind, length) for key, kind in tool["parameters"]["properties"].items()}
-        spelt = json.dumps(arguments, ensure_ascii=False) if self.dialect.text_arguments else arguments
         call_id = f"call_{self.rng.getrandbits(64):016x}"
-        return {"type": "function", "id": call_id, "function": {"name": tool["name"], "arguments": spelt}}
+        return {"type": "function", "id": call_id, "function": {"name": tool["name"], "arguments": arguments}}
 
     def _argument(self, kind: dict[str, Any], length: int) -> Any:
         rng = self.rng
@@ -177,7 +173,8 @@ class Session:
 def conversation(rng: random.Random, family: str, target: int) -> dict[str, Any]:
     """A whole conversation of about `target` bytes: three in five an agent's, else a chat."""
     settings = max(1, min(10, target // 2000))  # many tools alone make more than a short conversation
-    session = Session(rng, family, rng.randrange(settings) if rng.random() < 0.6 and target > 1500 else None)
+    is_agent = DIALECTS[family].agents and target > 1500 and rng.random() < 0.6
+    session = Session(rng, family, rng.randrange(settings) if is_agent else None)
     step = max(60, min(target // 6, 1500))
     while True:
         session.ask(step // 2)
@@ -212,7 +209,7 @@ def _reasoned(session: Session) -> int:
 
 
 def reply(rng: random.Random, family: str, target: int) -> Session:
-    """A question and one long reply of about `target` bytes: reasoning, content and three calls."""
+    """A question, one long reply of about `target` bytes, with reasoning, content and three calls, and their results."""
     session = Session(rng, family, agent=4)
     session.ask(300)
     session.act(120, calls=3, reasons=True)
@@ -223,4 +220,5 @@ def reply(rng: random.Random, family: str, target: int) -> Session:
         left = int(left * 0.35)
     if not session.dialect.bare_calls:
         last["content"] = session.texts.markdown(left)
+    session.results(60)
     return session

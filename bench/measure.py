@@ -13,6 +13,7 @@ from statistics import median
 from types import TracebackType
 from typing import Any
 
+from .conversations import conversation
 from .environments import ROOT, Unavailable
 from .stats import Ratio, Rounds, flat, ratio
 from .workers import Deadline, Timing, Worker, WorkerError
@@ -139,11 +140,12 @@ class Bench:
             say(f"{what} left out: {why}")
 
     def load(self, family: str) -> None:
-        """Have every worker hold a family's tokenizer; those that cannot sit it out."""
+        """Have every worker hold a family's tokenizer, warm; those that cannot sit it out."""
         for name, worker in self.workers.items():
             if self._loaded.get(name) != family:
                 try:
                     worker.load(family, str(assets() / family))
+                    worker.run("render", [conversation(self.random("warm-up"), family, 100_000)])
                     self._loaded[name] = family
                 except WorkerError as error:
                     self._loaded.pop(name, None)
@@ -171,19 +173,28 @@ class Bench:
         return iter(Deadline(self.plan.rounds, self.plan.seconds[task]))
 
     def take_turns(self, samples: Samples, turns: Sequence[Turn], k: int) -> None:
-        """Round `k`: each contender in turn, a different one first each time."""
-        first = k % len(turns)
-        for turn in (*turns[first:], *turns[:first]):
-            where = f"{turn.contender}.{'/'.join(turn.functions)} on {self._loaded.get(turn.contender)}"
-            if not self.has(turn.contender) or where in self.found.missing:
-                continue
-            try:
-                timings = self.workers[turn.contender].time(turn.functions, turn.cases, k)
-            except WorkerError as error:
-                self.missing(where, str(error))
-                continue
-            for function, calls in zip(turn.functions, timings, strict=True):
-                samples.add(f"{turn.contender}.{function}", calls)
+        """Round `k`: the contenders in turn, on a quarter of the cases at a time, a different one first each time."""
+        found: dict[tuple[str, str], list[Timing]] = {}
+        for quarter in range(4):
+            first = (k + quarter) % len(turns)
+            for turn in (*turns[first:], *turns[:first]):
+                n = len(turn.cases)
+                if cases := turn.cases[quarter * n // 4 : (quarter + 1) * n // 4]:
+                    for function, calls in zip(turn.functions, self._timed(turn, cases, k), strict=False):
+                        found.setdefault((turn.contender, function), []).extend(calls)
+        for (contender, function), calls in found.items():
+            samples.add(f"{contender}.{function}", calls)
+
+    def _timed(self, turn: Turn, cases: Sequence[Any], k: int) -> list[list[Timing]]:
+        """Timings per function; nothing, and a note, where the contender fails."""
+        where = f"{turn.contender}.{'/'.join(turn.functions)} on {self._loaded.get(turn.contender)}"
+        if not self.has(turn.contender) or where in self.found.missing:
+            return []
+        try:
+            return self.workers[turn.contender].time(turn.functions, cases, k)
+        except WorkerError as error:
+            self.missing(where, str(error))
+            return []
 
     def compare(self, task: str, family: str, group: str, samples: Samples, pairs: Sequence[tuple[str, str]]) -> None:
         """Keep the ratios of (subject, reference) pairs, as far as both were measured."""

@@ -16,8 +16,8 @@ from .targets import judge
 README = ROOT / "bench" / "README.md"
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 LEGEND = (
-    "Each cell: how many times faster the first is than the second: the median over the rounds of the ratio of median calls "
-    "(its min–max over the rounds; the geometric mean over all cases, where a group of cases is measured on both). "
+    "Each cell: how many times faster the first is than the second, as the median over the rounds of the ratio of "
+    "median calls (its min–max over the rounds; the geometric mean over the cases, where both had several in common). "
     "Milliseconds are for orientation only."
 )
 
@@ -59,7 +59,10 @@ COLUMNS: dict[str, tuple[str, str, tuple[Column, ...]]] = {
     "parse": (
         "Parse of a reply",
         f"{OURS}.parse",
-        (("parse / public parse", f"{OURS}.parse", f"{PUBLIC}.parse"),),
+        (
+            ("parse / public parse", f"{OURS}.parse", f"{PUBLIC}.parse"),
+            ("the same with tools and prompt_ids", f"{OURS}.parse_with_tools", f"{PUBLIC}.parse_with_tools"),
+        ),
     ),
     "import": (
         "A fresh process, beyond `import numpy, tokenizers`",

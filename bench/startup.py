@@ -29,9 +29,9 @@ def ours(family: str, folder: str) -> Iterator[Any]:
 
 
 def transformers(family: str, folder: str) -> Iterator[Any]:
-    auto = import_module("transformers").AutoTokenizer
+    kind = import_module("transformers").PreTrainedTokenizerFast
     yield
-    tokenizer = auto.from_pretrained(folder)
+    tokenizer = kind.from_pretrained(folder)
     yield
     yield
     for _ in range(2):
@@ -42,7 +42,7 @@ def public(family: str, folder: str) -> Iterator[Any]:
     create = import_module("renderers").create_renderer
     config = import_module("renderers.configs").config_from_name
     yield
-    tokenizer = import_module("transformers").AutoTokenizer.from_pretrained(folder)
+    tokenizer = import_module("transformers").PreTrainedTokenizerFast.from_pretrained(folder)
     yield
     renderer = create(tokenizer, config(family))
     yield

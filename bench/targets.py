@@ -40,6 +40,8 @@ TARGETS = (
     Target("bridge over 100k tokens: at least 20 times apply_chat_template", "bridge", ("100k",),
            f"{OURS}.bridge", f"{TRANSFORMERS}.render", 20.0),
     Target("parse: at least 3 times the published package", "parse", (), f"{OURS}.parse", f"{PUBLIC}.parse", 3.0),
+    Target("parse with tools: at least 3 times the published package", "parse", (),
+           f"{OURS}.parse_with_tools", f"{PUBLIC}.parse_with_tools", 3.0),
 )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -20,7 +21,7 @@ from renderers.cli import demo
 from renderers.cli.causes import Cause, cause_of, first_difference
 from renderers.cli.demo import Row
 from renderers.cli.rollouts import Rollout, make_rollouts
-from renderers.cli.runs import Bench, Run
+from renderers.cli.runs import Run, Workbench
 from tests.oracles import assets_folder, has_assets, template_ids
 
 SEED = 0
@@ -30,8 +31,8 @@ real = pytest.mark.skipif(not has_assets("qwen3.5"), reason="the real tokenizer 
 
 
 @cache
-def bench() -> Bench:
-    return Bench(str(assets_folder() / "qwen3.5"))
+def bench() -> Workbench:
+    return Workbench(str(assets_folder() / "qwen3.5"))
 
 
 @cache
@@ -116,6 +117,8 @@ def test_what_is_shown_is_the_rollout() -> None:
         assert [t.id for t in tokens if t.trained] == [id_ for turn in row.rollout.turns for id_ in turn.completion]
         assert [roles[t.message] for t in tokens if t.trained] == ["assistant"] * sum(t.trained for t in tokens)
         assert sorted({token.message for token in tokens}) == list(range(len(roles)))
+        begins = [next(t.id for t in tokens if t.message == i) for i, role in enumerate(roles) if role != "tool"]
+        assert {bench().text(id_) for id_ in begins} == {"<|im_start|>"}
         assert [token.message for token in tokens] == sorted(token.message for token in tokens)
 
 
@@ -138,10 +141,11 @@ def test_models_write_what_models_write() -> None:
     turns = [(row.rollout, turn) for row in rows() for turn in row.rollout.turns]
     texts = [text_of(turn.completion).decode() for _, turn in turns]
     assert any(">\ntrue\n<" in text for text in texts)
-    assert any(">\n</parameter>" in text for text in texts)
+    assert any(re.search(r"<parameter=\w+>\n</parameter>", text) for text in texts)
     assert {turn.finish_reason for _, turn in turns} == {"stop", "length"}
-    encoded = bench().source.tokenizer.encode_batch([text.partition("</think>")[0] for text in texts])
-    assert any(ids != list(turn.completion[: len(ids)]) for ids, (_, turn) in zip(encoded, turns, strict=True))
+    whole = [(text, turn) for text, (_, turn) in zip(texts, turns, strict=True) if turn.finish_reason == "stop"]
+    canonical = bench().source.tokenizer.encode_batch([text.partition("</think>")[0] for text, _ in whole])
+    assert any(ids != [*turn.completion[: len(ids)]] for ids, (_, turn) in zip(canonical, whole, strict=True))
     for rollout, turn in turns:
         parsed = bench().renderer.parse_response(turn.completion, tools=rollout.tools, finish_reason=turn.finish_reason)
         assert parsed.reasoning_content
@@ -174,7 +178,6 @@ SAID = "<|im_start|>", "assistant", "\n", "<think>", "\n", "I", " see"
 PAIRS: dict[str, tuple[Sequence[str], Sequence[str], bool, Cause]] = {
     "two tokens for one": ([*SAID, " func", "tion", "."], [*SAID, " function", ".", "\n"], False, Cause.MERGE),
     "one token for two": ([*SAID, "12", "."], [*SAID, "1", "2", ".", "\n"], False, Cause.MERGE),
-    "border inside a character": ([*SAID, "é", "!"], [*SAID, "\u00e9!", "\n"], False, Cause.MERGE),
     "true": ([*CALL, "\n", "true", "\n", *END], [*CALL, "\n", "True", "\n", *END], False, Cause.LITERAL),
     "false with its break": ([*CALL, "\nfalse", "\n", *END], [*CALL, "\nFalse", "\n", *END], False, Cause.LITERAL),
     "null": ([*CALL, "\n", "null", "\n", *END], [*CALL, "\n", "None", "\n", *END], False, Cause.LITERAL),

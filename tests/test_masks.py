@@ -1,4 +1,4 @@
-"""Loss masks and attribution: what the model sampled is trained, all of it and nothing else, and every token has an owner."""
+"""Loss masks and attribution: what the model sampled is trained and nothing else is, and every token has an owner."""
 
 from __future__ import annotations
 
@@ -107,13 +107,13 @@ def why_no_prefix(key: str, case: Case, i: int, finished: bool) -> str:
         return "thinking off, but the turn has reasoning: it stands in the block that the prompt closed empty"
     if key == "qwen3-thinking-2507" and not any(m["role"] == "user" for m in before):
         return "no question was asked: no turn has a block, which the prompt opened"
-    if key in ("qwen3", "qwen3-thinking-2507") and any(a["role"] == b["role"] == "assistant" for a, b in pairwise(upto)):
+    in_a_row = any(a["role"] == b["role"] == "assistant" for a, b in pairwise(upto))
+    if key in ("qwen3", "qwen3-thinking-2507") and in_a_row:
         return "the empty block of a turn is left out once another assistant message follows it at once"
     if key == "deepseek-v3" and any(m["role"] == "system" for m in after):
         return "a later system text is moved to the start"
-    if key == "deepseek-v3" and said.get("tool_calls") and not said.get("content"):
-        if any(m.get("tool_calls") or m["role"] == "tool" for m in before):
-            return "second round of calls: the template has no opener for it"
+    if key == "deepseek-v3" and said.get("tool_calls") and any(m.get("tool_calls") for m in before):
+        return "second round of calls: the template has no opener for it"
     if key in HARMONY and (not finished or any(m["role"] == "assistant" for m in before)):
         return "reasoning of earlier turns goes with an answer, and in Harmony comes back with a later call"
     return ""
@@ -131,8 +131,8 @@ def test_the_mask_is_what_was_sampled_behind_the_prompt(key: str) -> None:
             for doc in (r.render(case.messages[: i + 1], tools=case.tools), whole):
                 if doc[: len(prompt)] == prompt:
                     begin, end = len(prompt), end_of_turn(key, doc, i, len(prompt))
-                    trained = [k for k in range(len(doc)) if doc.sampled[k] and (begin <= k < end or doc.messages[k] == i)]
-                    assert trained == list(range(begin, end))
+                    owned = [k for k in range(len(doc)) if begin <= k < end or doc.messages[k] == i]
+                    assert [k for k in owned if doc.sampled[k]] == list(range(begin, end))
                     checked[doc is whole] += 1
     assert checked[False] >= 200
     assert checked[True] >= 80
@@ -167,8 +167,8 @@ def test_where_the_prompt_is_no_prefix(key: str) -> None:
 
 @pytest.mark.parametrize("key", KEYS)
 def test_only_assistant_messages_are_trained(key: str) -> None:
-    """A sampled token belongs to an assistant message, or is the stop that opens the turn behind one (GLM); a generation
-    prompt is never trained."""
+    """A sampled token belongs to an assistant message, or is the stop that opens the turn behind one (GLM); a
+    generation prompt is never trained."""
     stops = renderer(key).get_stop_token_ids()
     for case in conversations(key, CONVERSATIONS, seed=13):
         r = renderer(key, **case.kwargs)
@@ -213,9 +213,9 @@ TRAINED: dict[str, tuple[str, str]] = {
     ),
     "harmony": (f"{ANALYSIS}<|start|>assistant{FINAL}<|return|>", ANALYSIS + HARMONY_CALL.format("")),
 }
-"""What is trained of an answer, and of a call that a result follows, by hand. The prompt holds `<think>⏎` of Thinking-2507
-and Qwen3.5, and gpt-oss's first `<|start|>assistant`; GLM's newline and next marker, channels, recipients and tool names
-are the model's own words."""
+"""What is trained of an answer, and of a call that a result follows, by hand. The prompt holds `<think>⏎` of
+Thinking-2507 and Qwen3.5, and gpt-oss's first `<|start|>assistant`; GLM's newline and next marker, channels, recipients
+and tool names are the model's own words."""
 
 
 def trained_text(key: str, messages: Sequence[dict[str, Any]], **options: Any) -> str:
@@ -258,7 +258,8 @@ def test_an_empty_block_merges_with_the_prompt() -> None:
 
 def test_the_next_marker_of_glm_is_trained_once() -> None:
     """GLM samples the marker of the next turn: it is trained where an assistant stands before it, and only there."""
-    doc = renderer("glm-4.5").render([ASK, message("assistant", "4"), ASK, ASK, message("assistant", "5"), message("system", "s")])
+    answer = message("assistant", "4")
+    doc = renderer("glm-4.5").render([ASK, answer, ASK, ASK, answer, message("system", "s")])
     user, system = (token("glm-4.5", marker) for marker in ("<|user|>", "<|system|>"))
     assert [bool(doc.sampled[k]) for k, id_ in enumerate(doc) if id_ == user] == [False, True, False]
     assert [bool(doc.sampled[k]) for k, id_ in enumerate(doc) if id_ == system] == [False]
@@ -332,8 +333,8 @@ def check_places(key: str, doc: RenderedTokens, places: dict[str, tuple[int, Fie
 
 @pytest.mark.parametrize("key", KEYS)
 def test_every_word_is_attributed_to_its_field(key: str) -> None:
-    """A distinctive word in each field of each role: its tokens name that message and that field, and are trained exactly
-    if the model wrote them."""
+    """A distinctive word in each field of each role: its tokens name that message and that field, and are trained
+    exactly if the model wrote them."""
     messages, tools, places = marked(key)
     doc = renderer(key).render(messages, tools=tools, add_generation_prompt=True)
     check_places(key, doc, places)
@@ -343,14 +344,15 @@ def test_every_word_is_attributed_to_its_field(key: str) -> None:
 @pytest.mark.parametrize("key", KEYS)
 def test_an_answer_is_attributed_to_its_fields(key: str) -> None:
     """The same for a final answer: reasoning and content of the last message."""
-    answer = message("assistant", "some zqcontent here", **({} if key in NO_REASONING else {"reasoning_content": "a zqthought b"}))
-    places = {"zqcontent": (1, Field.CONTENT), **({} if key in NO_REASONING else {"zqthought": (1, Field.REASONING)})}
+    answer, places = message("assistant", "some zqcontent here"), {"zqcontent": (1, Field.CONTENT)}
+    if key not in NO_REASONING:
+        answer["reasoning_content"], places["zqthought"] = "a zqthought b", (1, Field.REASONING)
     check_places(key, renderer(key).render([ASK, answer]), places)
 
 
 @pytest.mark.parametrize("key", KEYS)
 def test_the_tool_of_a_result_is_named(key: str) -> None:
-    """`message_tool_names` tells which tool a result came from: by its name, else by the id of its call, else by place."""
+    """`message_tool_names` tells which tool a result came from: by its name, else its call's id, else its place."""
     function = {"arguments": "{}" if key == "deepseek-v3" else {}}
     calls = [{"id": f"c{k}", "type": "function", "function": {"name": f"f{k}", **function}} for k in range(3)]
     linked = [message("tool", "r", tool_call_id="c1"), message("tool", "r", name="own"), message("tool", "r")]
@@ -380,7 +382,8 @@ def recount(doc: RenderedTokens) -> None:
     assert {len(doc.message_indices), len(doc.sampled_mask), len(doc.is_content), len(doc.fields), len(doc)} == {n}
     assert list(doc) == doc.token_ids == doc[:]
     owners = [roles[i] if i >= 0 else None for i in doc.message_indices]
-    content = [field != Field.FRAME and i >= 0 for field, i in zip(doc.fields.tolist(), doc.message_indices, strict=True)]
+    said = zip(doc.fields.tolist(), doc.message_indices, strict=True)
+    content = [field != Field.FRAME and i >= 0 for field, i in said]
     assert doc.is_content == content
     counts, sampled = [0] * len(roles), [0] * len(roles)
     for i, was_sampled in zip(doc.message_indices, doc.sampled_mask, strict=True):
@@ -404,9 +407,9 @@ def recount(doc: RenderedTokens) -> None:
     assert doc.tokens_by_role(sampled_only=True) == dict(sampled_by_role)
     distinct = dict.fromkeys(roles)
     of_role = {role: runs([owner == role for owner in owners]) for role in distinct}
-    said = {role: runs([owner == role and c for owner, c in zip(owners, content, strict=True)]) for role in distinct}
+    words = {role: runs([owner == role and c for owner, c in zip(owners, content, strict=True)]) for role in distinct}
     assert doc.role_token_spans() == {role: found for role, found in of_role.items() if found}
-    assert doc.content_token_spans_by_role() == {role: found for role, found in said.items() if found}
+    assert doc.content_token_spans_by_role() == {role: found for role, found in words.items() if found}
     for chosen in ([], ["user"], {"assistant", "tool"}, ["nobody"]):
         wanted = [owner in chosen and c for owner, c in zip(owners, content, strict=True)]
         assert doc.content_mask_for_roles(chosen) == wanted
@@ -431,5 +434,6 @@ def test_nothing_known_and_nothing_there() -> None:
     assert bare.tokens_per_message() == [2]
     assert bare.tokens_per_message(sampled_only=True) == [0]
     assert bare.tokens_by_role(sampled_only=True) == {"user": 0}
-    assert RenderedTokens(message_indices=[0, 0, 1], message_roles=["user", "tool"]).message_token_spans() == [(0, 2), (2, 3)]
+    no_ids = RenderedTokens(message_indices=[0, 0, 1], message_roles=["user", "tool"])
+    assert no_ids.message_token_spans() == [(0, 2), (2, 3)]
     assert RenderedTokens([1, 2], [0, 0]).tokens_per_message(3) == [2, 0, 0]

@@ -1,7 +1,7 @@
 """Safety: whatever a caller writes, and wherever, it stays text; control tokens are the format's own and nobody else's.
 
-Every check compares a conversation with the same conversation in harmless words: the control tokens must be the same, id by
-id, and the text must be the same but for those words, so nothing is lost either.
+Every check compares a conversation with the same conversation in harmless words: the control tokens must be the same,
+id by id, and the text must be the same but for those words, so nothing is lost either.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ Words = Callable[[str], str]
 Given = tuple[list[dict[str, Any]], list[dict[str, Any]]]
 
 FIELDS = (
-    "system", "user", "reasoning", "beside calls", "call id", "call type", "call name", "argument key", "argument value",
-    "nested key", "nested value", "JSON key", "JSON value", "result", "result name", "answer", "last question",
-    "tool name", "tool description", "parameter name", "parameter description", "enum", "default",
+    "system", "user", "reasoning", "beside calls", "call id", "call type", "call name", "argument key",
+    "argument value", "nested key", "nested value", "JSON key", "JSON value", "result", "result name", "answer",
+    "last question", "tool name", "tool description", "parameter name", "parameter description", "enum", "default",
 )  # fmt: skip
 
 
@@ -68,10 +68,11 @@ def calling(key: str, w: Words) -> list[dict[str, Any]]:
 
 def tools_of(w: Words) -> list[dict[str, Any]]:
     """A tool declaration with words in every place that has room for them."""
-    field = {"type": "string", "description": w("parameter description"), "enum": [w("enum"), "b"], "default": w("default")}
-    parameters = {"type": "object", "properties": {w("parameter name"): field}, "required": [w("parameter name")]}
-    return [{"type": "function", "function": {"name": w("tool name"), "description": w("tool description"),
-                                              "parameters": parameters}}]  # fmt: skip
+    field = {"type": "string", "description": w("parameter description"), "enum": [w("enum"), "b"]}
+    properties = {w("parameter name"): {**field, "default": w("default")}}
+    parameters = {"type": "object", "properties": properties, "required": [w("parameter name")]}
+    function = {"name": w("tool name"), "description": w("tool description"), "parameters": parameters}
+    return [{"type": "function", "function": function}]
 
 
 def conversation(key: str, w: Words) -> Given:
@@ -117,7 +118,7 @@ def check_same(key: str, got: Sequence[int], plain: Sequence[int], text: str) ->
 
 @pytest.mark.parametrize(("key", "options"), MODES)
 def test_every_control_string_in_every_field_at_once(key: str, options: dict[str, Any]) -> None:
-    """Each control string of the tokenizer, in every field of every role together, yields no control token of its own."""
+    """Each control string of the tokenizer, in every field of every role together, yields no control token."""
     plain = rendered(key, conversation(key, lambda _: PLAIN), **options)
     assert sum(only_controls(key, plain).values()) > 5
     for text in controls(key):
@@ -129,7 +130,8 @@ def test_every_control_string_in_every_field_at_once(key: str, options: dict[str
 def test_a_typed_nothink_does_not_stand_in_for_the_real_one() -> None:
     """GLM's `/nothink` typed by a user is text; with thinking off the control token is still written behind it."""
     for typed in ("/nothink", "hello /nothink", "x/nothink\n"):
-        messages = [{"role": "user", "content": typed}, {"role": "assistant", "content": "a"}, {"role": "user", "content": typed}]
+        asked = {"role": "user", "content": typed}
+        messages = [asked, {"role": "assistant", "content": "a"}, asked]
         assert renderer("glm-4.5").render_ids(messages).count(token("glm-4.5", "/nothink")) == 0
         off = renderer("glm-4.5", enable_thinking=False).render_ids(messages)
         assert off.count(token("glm-4.5", "/nothink")) == 2, typed
@@ -171,16 +173,14 @@ def test_control_strings_split_across_parts_and_messages(key: str) -> None:
             parts = [{"type": "text", "text": head}, {"type": "text", "text": tail}]
             thinking = [{"type": "thinking", "thinking": head}, {"type": "thinking", "thinking": tail}]
             spoken = [*(thinking if key in REASONING_KEYS else []), *([] if key == "qwen3-instruct-2507" else parts)]
-            messages = [
+            messages: list[dict[str, Any]] = [
                 {"role": "system", "content": parts},
                 {"role": "user", "content": parts},
                 {"role": "user", "content": head},
                 {"role": "user", "content": tail},
                 {"role": "assistant", "content": spoken or PLAIN},
             ]
-            plain: list[dict[str, Any]] = [
-                {"role": message["role"], "content": PLAIN} for message in messages
-            ]
+            plain: list[dict[str, Any]] = [{"role": message["role"], "content": PLAIN} for message in messages]
             if key in REASONING_KEYS:
                 plain[-1]["reasoning_content"] = PLAIN
             got = renderer(key).render_ids(messages)
@@ -208,22 +208,22 @@ def test_inline_thinking_is_markup_and_nothing_else_is(key: str) -> None:
 
 @pytest.mark.parametrize("key", KEYS)
 def test_thinking_tags_are_text_for_everyone_but_the_assistant(key: str) -> None:
-    """Think tags, whole and paired, typed by system, user or a tool, or standing inside reasoning or calls, are text."""
+    """Think tags, whole and paired, typed by system, user or a tool, or inside reasoning or calls, are text."""
     text = "<think>a</think>b</think>"
     with_tags = conversation(key, lambda name: f"x{text}y" if "answer" not in name and "beside" not in name else PLAIN)
     plain = conversation(key, lambda _: PLAIN)
     assert only_controls(key, rendered(key, with_tags)) == only_controls(key, rendered(key, plain))
 
 
-ANSWERS = {
+SAMPLED = {
     "qwen3-thinking-2507": "ok\n</think>\n\nyes<|im_end|>",
     "qwen3.5": "ok\n</think>\n\nyes<|im_end|>",
     "glm-4.5": "\n<think>ok</think>\nyes<|endoftext|>",
     "deepseek-v3": "yes<｜end▁of▁sentence｜>",
-    "gpt-oss-template": "<|channel|>final<|message|>yes<|return|>",
-    "harmony": "<|channel|>final<|message|>yes<|return|>",
+    "gpt-oss-template": " to=functions.f<|channel|>commentary json<|message|>{}<|call|>",
+    "harmony": " to=functions.f<|channel|>commentary<|message|>{}<|call|>",
 }
-"""A sampled answer; where none is named, ChatML's."""
+"""A sampled turn; where none is named, ChatML's."""
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -231,7 +231,7 @@ def test_control_strings_in_bridged_messages(key: str) -> None:
     """What a bridge adds holds the control tokens of the same messages in harmless words, whatever stands in them."""
     r = renderer(key)
     prompt = r.render_ids([{"role": "user", "content": "x"}], add_generation_prompt=True)
-    completion = encode(key, ANSWERS.get(key, "yes<|im_end|>"))
+    completion = encode(key, SAMPLED.get(key, "yes<|im_end|>"))
 
     def bridged(text: str) -> list[int]:
         result = {"role": "tool", "content": text, "tool_call_id": text, "name": text}

@@ -54,8 +54,8 @@ def _next_turns(bench: Bench, session: Session, rng: random.Random, stops: set[i
     bridges, wholes = [], []
     for _ in range(TURNS):
         session.act(300, calls=1, reasons=True)
-        completion = sampled(bench, session.messages[length], session, stops)
         session.results(rng.randint(400, 1200))
+        _, completion = sampled(bench, session, length, stops)
         new, tools = session.messages[length + 1 :], list(session.tools) or None
         bridges.append({"prompt": prompt, "completion": completion, "new": new, "tools": tools})
         wholes.append(session.case(add_generation_prompt=True))
@@ -63,16 +63,18 @@ def _next_turns(bench: Bench, session: Session, rng: random.Random, stops: set[i
     return bridges, wholes
 
 
-def sampled(bench: Bench, message: Any, session: Session, stops: set[int]) -> list[int]:
-    """The ids the model would have sampled for an assistant message: what follows the prompt, through the stop."""
+def sampled(bench: Bench, session: Session, start: int, stops: set[int]) -> tuple[list[int], list[int]]:
+    """A prompt, and the ids the model would have sampled for message `start`, which tool results follow: through the
+    first stop, which may be the results' own marker.
+    """
     question = {"role": "user", "content": "Go on."}
     case = {"messages": [question], "tools": list(session.tools) or None, "add_generation_prompt": True}
-    whole = {**case, "messages": [question, message], "add_generation_prompt": False}
+    whole = {**case, "messages": [question, *session.messages[start:]]}
     asked, answered = bench.run(bench.truth, "render", [case, whole])
     if answered[: len(asked)] != asked:
         raise ValueError("the template's prompt is no beginning of the finished turn")
-    ends = [k for k, id_ in enumerate(answered) if id_ in stops]
-    return list(answered[len(asked) : ends[-1] + 1])
+    end = next(k for k in range(len(asked), len(answered)) if answered[k] in stops)
+    return asked, answered[len(asked) : end + 1]
 
 
 def _check(bench: Bench, family: str, bridges: list[Any], wholes: list[Any], n: int) -> None:

@@ -1,4 +1,4 @@
-"""Reading replies of 1k to 32k tokens: reasoning, content and three calls."""
+"""Reading replies of 1k to 32k tokens: reasoning, content and three calls; the ids alone, and with tools and prompt."""
 
 from __future__ import annotations
 
@@ -11,36 +11,37 @@ from .bridge import sampled
 
 SIZES = {"1k": 1_000, "4k": 4_000, "16k": 16_000, "32k": 32_000}
 CASES = {"1k": 24, "4k": 12, "16k": 5, "32k": 3}
+FUNCTIONS = ("parse", "parse_with_tools")
+REPLY = 2
+"""Index of the reply, behind system prompt and question."""
 
 
 def run(bench: Bench, family: str) -> None:
     stops = set(bench.run(OURS, "stops", [{}])[0])
     samples = {size: Samples(bench.clock) for size in SIZES}
     tokens: dict[str, list[int]] = {size: [] for size in SIZES}
-    _warm_up(bench, family, stops)
+    # Long replies, untimed: a reader may look a token's bytes up once and remember them.
+    warm_up = [_case(bench, family, "32k", stops, ("warm-up", i)) for i in range(6)]
+    bench.take_turns(Samples(bench.clock), _turns(warm_up), 0)
     for k in bench.rounds("parse"):
         for size, of in samples.items():
-            n = bench.plan.cases(CASES[size])
-            cases = [{"ids": _ids(bench, family, size, stops, (k, i))} for i in range(n)]
+            cases = [_case(bench, family, size, stops, (k, i)) for i in range(bench.plan.cases(CASES[size]))]
             tokens[size] += [len(case["ids"]) for case in cases]
             bench.take_turns(of, _turns(cases), k)
-            bench.agree("parse", family, of.last(f"{OURS}.parse"), PUBLIC, of.last(f"{PUBLIC}.parse"), source=OURS)
+            ours, public = (of.last(f"{name}.parse_with_tools") for name in (OURS, PUBLIC))
+            bench.agree("parse", family, ours, PUBLIC, public, source=OURS)
     for size, of in samples.items():
-        bench.compare("parse", family, size, of, [(f"{OURS}.parse", f"{PUBLIC}.parse")])
+        pairs = [(f"{OURS}.{function}", f"{PUBLIC}.{function}") for function in FUNCTIONS]
+        bench.compare("parse", family, size, of, pairs)
         bench.found.tokens[f"parse {family} {size}"] = median(tokens[size])
 
 
 def _turns(cases: list[Any]) -> list[Turn]:
-    return [Turn(OURS, ("parse",), cases), Turn(PUBLIC, ("parse",), cases)]
+    return [Turn(OURS, FUNCTIONS, cases), Turn(PUBLIC, FUNCTIONS, cases)]
 
 
-def _warm_up(bench: Bench, family: str, stops: set[int]) -> None:
-    """Long replies, untimed: a reader may look a token's bytes up once and remember them."""
-    cases = [{"ids": _ids(bench, family, "32k", stops, ("warm-up", i))} for i in range(6)]
-    bench.take_turns(Samples(bench.clock), _turns(cases), 0)
-
-
-def _ids(bench: Bench, family: str, size: str, stops: set[int], which: Any) -> list[int]:
-    """The ids of a reply of about so many tokens."""
+def _case(bench: Bench, family: str, size: str, stops: set[int], which: Any) -> dict[str, Any]:
+    """A reply of about so many tokens, and what it replied to."""
     session = reply(bench.random("parse", family, size, which), family, int(SIZES[size] * 4.1))
-    return sampled(bench, session.messages[-1], session, stops)
+    prompt, ids = sampled(bench, session, REPLY, stops)
+    return {"ids": ids, "prompt_ids": prompt, "tools": list(session.tools)}

@@ -58,7 +58,10 @@ _MALFORMED = ToolCallParseStatus.MALFORMED_STRUCTURE
 # ---- JSON -----------------------------------------------------------------------------------
 
 _STRING = r'"(?:[^"\\]|\\.)*"'
-_STRUCTURE = re.compile(rf"{_STRING}|[][{{}}]|:|,", re.S)
+# A string without an end reaches to the end of the text, so that no character is looked at twice.
+_STRUCTURE = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\\?\Z)|[][{}]|:|,', re.S)
+_LONGEST_INTEGER = 4_300
+"""Digits that Python reads and writes without being asked twice."""
 
 
 def json_members(text: str) -> list[tuple[str, str]] | None:
@@ -91,12 +94,60 @@ def json_members(text: str) -> list[tuple[str, str]] | None:
 
 def load_json(text: str) -> tuple[Any, bool]:
     """The value of a JSON text and whether it is valid; the text itself where Python cannot hold the value."""
+    beyond = False
+
+    def integer(digits: str) -> int:
+        nonlocal beyond
+        beyond = beyond or len(digits) > _LONGEST_INTEGER
+        return 0 if len(digits) > _LONGEST_INTEGER else int(digits)
+
     try:
-        return json.loads(text), True
-    except json.JSONDecodeError:
+        value = json.loads(text, parse_int=integer, parse_constant=_no_constant)
+    except RecursionError:
+        return (text, True) if _is_json(text) else (None, False)
+    except ValueError:
         return None, False
-    except (ValueError, RecursionError):  # an integer of thousands of digits; nesting beyond the stack
-        return text, True
+    return (text if beyond else value), True
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
+
+
+_JSON_TOKEN = re.compile(
+    r"""[ \t\r\n]*(?:(?P<sign>[][{},:])|(?P<text>"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*")|"""
+    r"(?P<other>-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null))"
+)
+
+
+def _is_json(text: str) -> bool:
+    """Whether a text is valid JSON, however deep."""
+    open_signs: list[str] = []
+    wanted, position, end = "value", 0, len(text.rstrip(" \t\r\n"))
+    while position < end:
+        match = _JSON_TOKEN.match(text, position, end)
+        if match is None:
+            return False
+        position, sign = match.end(), match.group("sign")
+        if wanted in ("value", "value or ]") and sign in ("{", "["):
+            open_signs.append(sign)
+            wanted = "key or }" if sign == "{" else "value or ]"
+        elif wanted in ("value", "value or ]") and sign is None:
+            wanted = "," if open_signs else "nothing"
+        elif wanted in ("key", "key or }") and match.group("text"):
+            wanted = ":"
+        elif wanted == ":" and sign == ":":
+            wanted = "value"
+        elif wanted == "," and sign == ",":
+            wanted = "key" if open_signs[-1] == "{" else "value"
+        elif (sign, wanted) in (("}", "key or }"), ("]", "value or ]")) or (
+            wanted == "," and sign == {"{": "}", "[": "]"}[open_signs[-1]]
+        ):
+            open_signs.pop()
+            wanted = "," if open_signs else "nothing"
+        else:
+            return False
+    return wanted == "nothing"
 
 
 def read_json_object(text: str, header: str, schemas: Schemas) -> ReadCall:
@@ -242,11 +293,12 @@ def _kinds(schema: Any) -> Iterator[str]:
     if not isinstance(schema, dict):
         return
     kind = schema.get("type")
-    yield from (kind if isinstance(kind, list) else [kind] if isinstance(kind, str) else ())
+    yield from (name for name in (kind if isinstance(kind, list) else [kind]) if isinstance(name, str))
     if schema.get("nullable"):
         yield "null"
     for key in ("anyOf", "oneOf"):
-        for option in schema.get(key) or ():
+        options = schema.get(key)
+        for option in options if isinstance(options, list) else ():
             yield from _kinds(option)
 
 

@@ -111,17 +111,25 @@ class Probes:
         self._reasoning = "R" if family.reply.reasons else None
         self._called = probe_turn("assistant", None, calls=1)
 
+    @property
+    def round(self) -> tuple[Turn, ...]:
+        """A question, a call and its result."""
+        return probe_turn(USER), self._called, probe_turn(RESULT)
+
     def written(self, *turns: Turn, tools: Sequence[dict[str, Any]] = (), prompting: bool = False) -> Written:
         return write(self._family, Conversation(turns, tools, prompting, self._policy))
 
     def affixes(self) -> Affixes:
         """The scaffold around the words of a turn."""
-        turn = self.written(probe_turn(USER), probe_turn("assistant", "C", self._reasoning, calls=1)).turn(1)
-        content = next(k for k, piece in enumerate(turn) if piece.field is Field.CONTENT)
-        before_call = self._to_control(turn[content + 1 :])
+        called = self.written(probe_turn(USER), probe_turn("assistant", "C", calls=1)).turn(1)
+        before_call = self._to_control(self._after(called, Field.CONTENT))
         if self._reasoning is None:
             return Affixes(content_before_call=before_call)
-        reasoning = next(k for k, piece in enumerate(turn) if piece.field is Field.REASONING)
+        turn = self.written(probe_turn(USER), probe_turn("assistant", "C", self._reasoning)).turn(1)
+        reasoning, content = (
+            next(k for k, piece in enumerate(turn) if piece.field is field)
+            for field in (Field.REASONING, Field.CONTENT)
+        )
         between = turn[reasoning + 1 : content]
         return Affixes(
             self._from_control(turn[:reasoning]), self._to_control(between), self._from_control(between), before_call
@@ -131,7 +139,7 @@ class Probes:
         """How turns close, from the texts that stand behind their last words."""
         answered = self.written(probe_turn(USER), probe_turn("assistant"), probe_turn(USER)).turn(1)
         content, seam = self._after_close(_text(self._after(answered, Field.CONTENT)))
-        called = self.written(probe_turn(USER), self._called, probe_turn(RESULT)).turn(1)
+        called = self.written(*self.round).turn(1)
         behind_call = _text(self._after(called, Field.CALL_ARGUMENTS))
         end = max((behind_call.rfind(token) + len(token) for token in self._family.reply.call_ends), default=0)
         call, _ = self._after_close(behind_call[end:])

@@ -213,6 +213,9 @@ class Conversation(Sequence[Turn]):
             calls = (call for asked in reversed(self._turns[:i]) for call in asked.calls)
             if (name := next((call.name for call in calls if call.id == turn.call_id), None)) is not None:
                 return name
+            # An id nobody gave: the place says which call it was only if there is no choice.
+            names = {call.name for call in earlier.calls}
+            return names.pop() if len(names) == 1 else None
         return earlier.calls[place].name if place < len(earlier.calls) else None
 
     def refuse_role(self, i: int, why: str = "") -> NoReturn:

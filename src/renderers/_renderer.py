@@ -235,20 +235,20 @@ class Renderer:
         return self._probes.closes()
 
     @cached_property
-    def _prompt(self) -> list[int]:
-        """The generation prompt after a user message."""
-        written = self._probes.written(probe_turn("user"), prompting=True)
-        return self._encoder.ids(written.pieces[written.bounds[-1] :])
+    def _prompts(self) -> tuple[list[int], ...]:
+        """The generation prompts after a question and after a tool result."""
+        asked = self._probes.written(probe_turn("user"), prompting=True)
+        resulted = self._probes.written(*self._probes.round, prompting=True)
+        return tuple(self._encoder.ids(written.pieces[written.bounds[-1] :]) for written in (asked, resulted))
 
     def _prompt_end(self, prompt_ids: Sequence[int] | None) -> Sequence[int]:
-        """The generation prompt at the end of a prompt; this renderer's own where there is none to be found."""
-        if prompt_ids is None or not len(prompt_ids) or not self._prompt:
-            return self._prompt
-        tail = plain_ids(prompt_ids[-4 * len(self._prompt) - 16 :])
-        for k in range(len(tail) - 1, -1, -1):
-            if tail[k] == self._prompt[0]:
-                return tail[k:]
-        return []
+        """The generation prompt at the end of a prompt, and what of the reply may follow it there; this renderer's own
+        without a prompt."""
+        if prompt_ids is None or not len(prompt_ids):
+            return self._prompts[0]
+        begins = {prompt[0] for prompt in self._prompts if prompt}
+        k = next((k for k in range(len(prompt_ids) - 1, -1, -1) if prompt_ids[k] in begins), len(prompt_ids))
+        return plain_ids(prompt_ids[k:])
 
     def _read(self, messages: Any, tools: Any, prompting: bool) -> Conversation:
         turns = read_messages(messages)

@@ -20,7 +20,7 @@ from rich.text import Text
 from .. import BadOption
 from .causes import MEANING, Cause
 from .rollouts import Rollout, make_rollouts
-from .runs import Bench, Break, Run, Shown
+from .runs import Break, Run, Shown, Workbench
 
 HUB_MODEL = "Qwen/Qwen3.5-9B"
 LONGEST_UNTRAINED = 40
@@ -46,7 +46,7 @@ def run(n: int, seed: int, tokenizer: str | None, show: int | None, as_json: boo
         raise BadOption(f"there is no rollout {show} to show, only {n}")
     name = tokenizer or default_tokenizer()
     with Console(stderr=True).status(f"Running {n} rollouts two ways ..."):
-        bench = Bench(name)
+        bench = Workbench(name)
         rollouts = make_rollouts(bench.renderer, bench.source.tokenizer, n, seed)
         rows = [
             Row(i, rollout, bench.by_rendering(rollout), bench.by_bridging(rollout))
@@ -73,7 +73,7 @@ def default_tokenizer() -> str:
 # ---- figures --------------------------------------------------------------------------------
 
 
-def totals(bench: Bench, rows: Sequence[Row]) -> dict[str, Any]:
+def totals(bench: Workbench, rows: Sequence[Row]) -> dict[str, Any]:
     """The sums over all rollouts."""
     turns = [turn for row in rows for turn in row.rollout.turns]
     return {
@@ -127,7 +127,7 @@ def _row_figures(row: Row) -> dict[str, Any]:
 
 
 def report(
-    bench: Bench, rows: Sequence[Row], figures: dict[str, Any], show: int | None, plain: bool, width: int
+    bench: Workbench, rows: Sequence[Row], figures: dict[str, Any], show: int | None, plain: bool, width: int
 ) -> Iterator[Any]:
     """The parts of the report, in order. `plain`: marks that need neither colour nor underlining."""
     yield _heading(f"{len(rows)} rollouts, seed {figures['seed']}, tokenizer {figures['tokenizer']}")
@@ -251,7 +251,7 @@ def _chosen(rows: Sequence[Row], show: int | None) -> Row:
     return min(rows, key=order)
 
 
-def _tokens(bench: Bench, row: Row, plain: bool, width: int) -> Iterator[Text]:
+def _tokens(bench: Workbench, row: Row, plain: bool, width: int) -> Iterator[Text]:
     """One rollout's tokens, message by message."""
     tokens, roles = bench.shown(row.rollout, row.bridged)
     marks = "in «», divided by |" if plain else "bold and underlined, each second one brighter"

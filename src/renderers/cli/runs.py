@@ -77,7 +77,7 @@ class Shown:
     trained: bool
 
 
-class Bench:
+class Workbench:
     """One tokenizer with everything the demo runs on it.
 
     Attributes:
