@@ -209,7 +209,7 @@ def _reasoned(session: Session) -> int:
 
 
 def reply(rng: random.Random, family: str, target: int) -> Session:
-    """A question, one long reply of about `target` bytes, with reasoning, content and three calls, and their results."""
+    """A question, one reply of about `target` bytes, with reasoning, content and three calls, and their results."""
     session = Session(rng, family, agent=4)
     session.ask(300)
     session.act(120, calls=3, reasons=True)

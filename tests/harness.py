@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
+from renderers import Renderer, create_renderer
 from tests import oracles
 from tests.conversations import Case
-from renderers import Renderer, create_renderer
 
 NAMES: dict[str, tuple[str, dict[str, Any]]] = {
     "qwen3": ("qwen3", {}),

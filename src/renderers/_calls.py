@@ -94,25 +94,29 @@ def json_members(text: str) -> list[tuple[str, str]] | None:
 
 def load_json(text: str) -> tuple[Any, bool]:
     """The value of a JSON text and whether it is valid; the text itself where Python cannot hold the value."""
-    beyond = False
-
-    def integer(digits: str) -> int:
-        nonlocal beyond
-        beyond = beyond or len(digits) > _LONGEST_INTEGER
-        return 0 if len(digits) > _LONGEST_INTEGER else int(digits)
-
     try:
-        value = json.loads(text, parse_int=integer, parse_constant=_no_constant)
-    except RecursionError:
+        return _DECODER.decode(text), True
+    except (_BeyondPython, RecursionError):
         return (text, True) if _is_json(text) else (None, False)
     except ValueError:
         return None, False
-    return (text if beyond else value), True
+
+
+class _BeyondPython(ValueError):
+    pass
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > _LONGEST_INTEGER:
+        raise _BeyondPython
+    return int(digits)
 
 
 def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON")
 
+
+_DECODER = json.JSONDecoder(parse_int=_integer, parse_constant=_no_constant)
 
 _JSON_TOKEN = re.compile(
     r"""[ \t\r\n]*(?:(?P<sign>[][{},:])|(?P<text>"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*")|"""
@@ -169,7 +173,8 @@ def read_json_arguments(name: str, text: str) -> ReadCall:
     value, valid = load_json(text)
     if not valid:
         return ReadCall(name, None, ToolCallParseStatus.INVALID_JSON, text)
-    if isinstance(value, (dict, str)):
+    beyond_python_and_no_object = value is text and text.lstrip()[0] not in '{"'
+    if isinstance(value, (dict, str)) and not beyond_python_and_no_object:
         return ReadCall(name, value, _OK, text)
     return ReadCall(name, None, _MALFORMED, text)
 
@@ -267,8 +272,9 @@ def write_arg_pairs(call: Call, out: Writer, *, gap: str = "\n") -> None:
 def _typed(name: str, values: Mapping[str, str], whole: bool, schemas: Schemas) -> ReadCall:
     if not name:
         return ReadCall(None, None, ToolCallParseStatus.MISSING_NAME)
-    properties = (schemas.get(name) or {}).get("properties") or {}
-    arguments = {key: typed_value(value, properties.get(key)) for key, value in values.items()}
+    properties = schemas.get(name, {}).get("properties")
+    known = properties if isinstance(properties, dict) else {}
+    arguments = {key: typed_value(value, known.get(key)) for key, value in values.items()}
     return ReadCall(name, arguments, _OK if whole else _MALFORMED)
 
 

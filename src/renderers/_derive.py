@@ -172,10 +172,15 @@ class Probes:
         return _text(self.written(user, tools=[TOOL]).pieces) != _text(self.written(user).pieces)
 
     def prefix_stable(self) -> bool:
-        """What a rollout writes at any turn stays as it is: calls in two rounds, answers, a second question."""
-        r = self._reasoning
-        ask, answer, result = probe_turn(USER), probe_turn("assistant", "C", r), probe_turn(RESULT)
-        call, calls = probe_turn("assistant", None, r, 1), probe_turn("assistant", None, r, 2)
+        """What a rollout writes at any turn stays as it is: calls in two rounds, answers, a second question; with and
+        without reasoning."""
+        return all(map(self._prefix_stable, {self._reasoning, None}))
+
+    def _prefix_stable(self, reasoning: str | None) -> bool:
+        ask, result = probe_turn(USER), probe_turn(RESULT)
+        call, calls, answer = (
+            probe_turn("assistant", content, reasoning, n) for content, n in ((None, 1), (None, 2), ("C", 0))
+        )
         turns = (probe_turn("system"), ask, call, result, calls, result, result, answer, ask, call, result, answer)
         whole = _text(self.written(*turns).pieces)
         for k in range(2, len(turns)):

@@ -237,6 +237,20 @@ def read_tools(tools: Any, path: str = "tools") -> list[dict[str, Any]]:
     return [_read_tool(tool, f"{path}[{i}]") for i, tool in enumerate(() if tools is None else _items(tools, path))]
 
 
+def tool_schemas(tools: Any) -> dict[str, Mapping[str, Any]]:
+    """The parameter schema of each declared tool, by name; the schemas themselves are not checked."""
+    schemas = {}
+    for i, tool in enumerate(_items(tools, "tools")):
+        fields = _mapping(tool, f"tools[{i}]")
+        inner = fields.get("function")
+        function = inner if isinstance(inner, Mapping) else fields
+        name, parameters = function.get("name"), function.get("parameters")
+        if not isinstance(name, str) or not name:
+            raise BadMessage(f"tools[{i}].name", f"must be the tool's name, not {name!r}")
+        schemas[name] = parameters if isinstance(parameters, Mapping) else {}
+    return schemas
+
+
 def _read_message(message: Any, path: str) -> Turn:
     fields = _mapping(message, path)
     role = fields.get("role")

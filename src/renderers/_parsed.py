@@ -94,7 +94,9 @@ class CallRead:
 
 @dataclass(frozen=True, slots=True)
 class Refiled:
-    """The reply stopped without closing its reasoning: what was streamed as reasoning was the answer."""
+    """The reply stopped without closing its reasoning: `text`, streamed as reasoning, was the answer."""
+
+    text: str
 
 
 Event = TextDelta | CallRead | Refiled

@@ -26,7 +26,7 @@ from ._encode import Encoder
 from ._errors import BadMessage, BadOption
 from ._messages import NONE, plain_json, read_messages, read_tools
 from ._parsed import ParsedResponse
-from ._reader import Reader
+from ._reader import Reader, Table
 from ._rendered import RenderedTokens
 from ._renderer import Identity, plain_ids
 from ._reply import Affixes, Reply
@@ -102,7 +102,7 @@ class PlainRenderer:
         """A reader for which the whole reply is text."""
         names = {id_: text for text, id_ in self._source.tokenizer.controls.items()}
         stops = tuple(names[stop] for stop in self._source.stops if stop in names)
-        return Reader(Reply(stops), self._source.tokenizer, Affixes())
+        return Reader(Table(Reply(stops), self._source.tokenizer.controls), self._source.tokenizer, Affixes())
 
     def parse_response(self, token_ids: Sequence[int], *, finish_reason: str | None = None, **_: Any) -> ParsedResponse:
         """The reply as text; whether it reasons or calls tools is not known."""

@@ -7,7 +7,7 @@ parser.
 from __future__ import annotations
 
 import codecs
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import compress
 
 from ._calls import ReadCall, Schemas, ToolCallParseStatus
@@ -15,6 +15,18 @@ from ._parsed import CallRead, Event, ParsedResponse, ParsedToolCall, Refiled, T
 from ._reply import BETWEEN, CALL, CONTENT, HEADER, PROSE, REASONING, START, Affixes, Mark, Reply, State
 from ._tokenizers import Tokenizer
 from ._writer import Field
+
+
+class Table:
+    """A family's `Reply` in the ids of one tokenizer."""
+
+    def __init__(self, reply: Reply, controls: Mapping[str, int]) -> None:
+        self.read_call = reply.read_call
+        self.controls = frozenset(controls.values())
+        self.stops = frozenset(controls[stop] for stop in reply.stops)
+        self.marks = {controls[text]: mark for text, mark in reply.marks.items()}
+        self.call_ends = frozenset(controls[text] for text in reply.call_ends)
+        self.special = self.stops | self.call_ends | set(self.marks)
 
 
 class _Stretch:
@@ -63,13 +75,9 @@ class Reader:
         steps: tokens handled so far, those handled twice counted twice.
     """
 
-    def __init__(self, reply: Reply, tokenizer: Tokenizer, affixes: Affixes, schemas: Schemas | None = None) -> None:
-        controls = tokenizer.controls
-        self._read_call, self._tokenizer, self._affixes, self._schemas = reply.read_call, tokenizer, affixes, schemas
-        self._stops = {controls[stop] for stop in reply.stops}
-        self._marks = {controls[text]: mark for text, mark in reply.marks.items()}
-        self._call_ends = {controls[text] for text in reply.call_ends}
-        self._is_special = {*self._stops, *self._marks, *self._call_ends}.__contains__
+    def __init__(self, table: Table, tokenizer: Tokenizer, affixes: Affixes, schemas: Schemas | None = None) -> None:
+        self._table, self._tokenizer, self._affixes, self._schemas = table, tokenizer, affixes, schemas
+        self._is_special = table.special.__contains__
         self.state = START
         self.stopped = False
         self.length = self.steps = 0
@@ -79,29 +87,35 @@ class Reader:
         self._events: list[Event] = []
         self._stretch = _Stretch()
         self._glue = ""  # scaffold left out after content; wanted back if more content follows
-        self._white = ""  # white space before the first word of a stretch that may turn out to be scaffold
+        self._white: list[str] = []  # white space before the first word of a stretch that may turn out to be scaffold
         self._worded = False  # that word has come
-        self._header = ""
-        self._header_start = self._call_start = 0
+        self._header_head = ""  # the part of a header that stood in the prompt
+        self._header: list[int] = []  # and the tokens that followed
+        self._header_start = self._call_start = self._reasoning_from = 0
         self._call: list[int] = []  # tokens of the open call, its end tokens and what follows them included
         self._closes: list[int] = []  # lengths of `_call` just after each end token
         self._blank_tail = True  # nothing but white space since the last of them
         self._first_close: ReadCall | None = None
         self._skipped = 0  # tokens behind the stop
-        self._only_blank_skipped = True
+        self._resumable = False  # the stop ended a call, and only white space followed
         self._enter(START)
 
     # ---- input ------------------------------------------------------------------------------
 
     def seek(self, prompt: Sequence[int]) -> None:
         """Stand where a generation prompt leaves off. Its marks count; its words do not."""
-        acted = 0
+        acted, header = 0, ""
         for k, token in enumerate(prompt):
-            mark = self._marks.get(token)
-            if mark is not None and self.state in mark.after:
-                self.state, acted = mark.to(self._header) if callable(mark.to) else mark.to, k + 1
-        head = self._tokenizer.token_bytes(prompt[acted:]).decode("utf-8", "replace") if acted else ""
+            mark = self._table.marks.get(token)
+            if self.state is CALL and token in self._table.call_ends:
+                self.state, acted = BETWEEN, k + 1
+            elif mark is not None and self.state in mark.after:
+                header = self._decode(prompt[acted:k])
+                self.state, acted = mark.to(header) if callable(mark.to) else mark.to, k + 1
+        head = self._decode(prompt[acted:]) if acted else ""
         self._enter(self.state, head)
+        if self.state is not HEADER:
+            self._header_head = header
 
     def feed(self, tokens: int | Sequence[int]) -> list[Event]:
         """Take one token, or any number of them; returns what became known."""
@@ -151,24 +165,24 @@ class Reader:
             self._after_stop(token)
         elif self.state is CALL:
             self._special_in_call(token)
-        elif token in self._stops:
+        elif token in self._table.stops:
             self._count(1)
             self._stop()
-        elif (mark := self._marks.get(token)) is not None and self.state in mark.after:
+        elif (mark := self._table.marks.get(token)) is not None and self.state in mark.after:
             self._count(1)
             self._move(mark)
         else:
             self._text([token])
 
     def _special_in_call(self, token: int) -> None:
-        mark = self._marks.get(token)
-        if token in self._call_ends:
+        mark = self._table.marks.get(token)
+        if token in self._table.call_ends:
             self._text([token])
             self._closes.append(len(self._call))
             self._blank_tail = True
-            if token in self._stops:
+            if token in self._table.stops:
                 self._stop()
-        elif token in self._stops:
+        elif token in self._table.stops:
             self._stop()
             self._count(1)
         elif (
@@ -184,20 +198,20 @@ class Reader:
         """A turn of several calls may hold a stop after each (gpt-oss); anything else behind a stop is no part of
         it.
         """
-        mark = self._marks.get(token)
-        if mark is not None and BETWEEN in mark.after and mark.to in (CALL, HEADER) and self._only_blank_skipped:
+        mark = self._table.marks.get(token)
+        if mark is not None and BETWEEN in mark.after and mark.to in (CALL, HEADER) and self._resumable:
             self._count(self._skipped + 1)
             self._skipped, self.stopped = 0, False
             self._enter(BETWEEN)
             self._move(mark)
         else:
             self._skipped += 1
-            self._only_blank_skipped = False
+            self._resumable = False
 
     def _text(self, ids: Sequence[int]) -> None:
         if self.stopped:
             self._skipped += len(ids)
-            self._only_blank_skipped = self._only_blank_skipped and self._decode(ids).isspace()
+            self._resumable = self._resumable and self._decode(ids).isspace()
             return
         self._count(len(ids))
         if self.state is CALL:
@@ -205,7 +219,7 @@ class Reader:
             if self._closes and self._blank_tail:
                 self._blank_tail = self._decode(ids).isspace()
         elif self.state is HEADER:
-            self._header += self._decode(ids)
+            self._header.extend(ids)
         else:
             self._tell(self._stretch.add(self._tokenizer.token_bytes(ids)))
 
@@ -213,13 +227,16 @@ class Reader:
         self.length += n
         self.steps += n
 
+    def _header_text(self) -> str:
+        return self._header_head + self._decode(self._header)
+
     def _decode(self, ids: Sequence[int]) -> str:
         return self._tokenizer.token_bytes(ids).decode("utf-8", "replace")
 
     # ---- states -----------------------------------------------------------------------------
 
     def _move(self, mark: Mark) -> None:
-        to = mark.to(self._header) if callable(mark.to) else mark.to
+        to = mark.to(self._header_text()) if callable(mark.to) else mark.to
         self._leave(to)
         self._enter(to)
 
@@ -227,6 +244,7 @@ class Reader:
         affixes, before, self.state = self._affixes, self.state, state
         self._worded = False
         if state is REASONING:
+            self._reasoning_from = len(self._reasoning)
             self._stretch.begin(affixes.before_reasoning, affixes.after_reasoning, head)
         elif state is START:
             self._stretch.begin("", affixes.content_before_call, head)
@@ -235,10 +253,10 @@ class Reader:
         elif state is BETWEEN:
             self._stretch.begin()
         elif state is HEADER:
-            self._header, self._header_start = head, max(self.length - 1, 0)
+            self._header_head, self._header, self._header_start = head, [], max(self.length - 1, 0)
         else:
             self._call, self._closes, self._blank_tail, self._first_close = [], [], True, None
-            self._call_start = self._header_start if before is HEADER else self.length - 1
+            self._call_start = self._header_start if before is HEADER else max(self.length - 1, 0)
 
     def _leave(self, to: State | None, refile: bool = False) -> None:
         """End the text of the present state. `to` is what comes next, None at the end of the reply."""
@@ -246,18 +264,23 @@ class Reader:
             rest, _ = self._stretch.end(strip=to is not None)
             self._tell(rest)
             if refile:
-                self._content, self._reasoning = [*self._content, *self._reasoning], []
-                self._events.append(Refiled())
+                answer = "".join(self._reasoning[self._reasoning_from :])
+                del self._reasoning[self._reasoning_from :]
+                self._content.append(answer)
+                self._events.append(Refiled(answer))
         elif self.state in PROSE:
             rest, cut = self._stretch.end(strip=to in (CALL, BETWEEN))
             self._tell(rest)
             if to is None and self.state is START and self._white:
-                self._say(Field.CONTENT, self._white)
-            self._glue, self._white = cut, ""
+                self._say(Field.CONTENT, "".join(self._white))
+            self._glue, self._white = cut, []
+        elif self.state is HEADER and to is None and self._table.controls.isdisjoint(self._header):
+            self._say(Field.CONTENT, self._decode(self._header))  # nothing marks it as a header
 
     def _stop(self) -> None:
         self._end(refile=True)
         self.stopped = True
+        self._resumable = self.state is BETWEEN and bool(self._calls)
 
     def _end(self, refile: bool) -> None:
         """The reply is over."""
@@ -271,10 +294,10 @@ class Reader:
             self._say(Field.REASONING, text)
             return
         if text and not self._worded and self.state in (START, BETWEEN):
-            text, self._white = self._white + text, ""
+            self._white.append(text)
             if text.isspace():
-                self._white = text
                 return
+            text, self._white = "".join(self._white), []
             self._worded = True
             self.state = CONTENT if self.state is START else BETWEEN
         if text and self._content:
@@ -318,7 +341,7 @@ class Reader:
         self._feed(rest)
 
     def _read(self, end: int) -> ReadCall:
-        return self._read_call(self._call_text(end), self._header, self._schemas or {})
+        return self._table.read_call(self._call_text(end), self._header_text(), self._schemas or {})
 
     def _call_text(self, end: int) -> str:
         """The call's text up to, and without, the end token before `end`."""

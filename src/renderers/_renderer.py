@@ -15,9 +15,9 @@ from ._derive import Closes, Probes, Written, probe_turn, prompt_overlap, write
 from ._encode import Encoded, Encoder, utf8_length
 from ._errors import BadMessage, RenderersWarning, TokenizerMismatch
 from ._family import Family
-from ._messages import PLAIN_POLICY, Conversation, Policy, Retention, Turn, read_messages, read_tools
+from ._messages import PLAIN_POLICY, Conversation, Policy, Retention, Turn, read_messages, read_tools, tool_schemas
 from ._parsed import ParsedResponse
-from ._reader import Reader
+from ._reader import Reader, Table
 from ._rendered import Bools, RenderedTokens
 from ._reply import Affixes
 from ._tokenizers import Source
@@ -136,12 +136,7 @@ class Renderer:
             tools: types the arguments of untyped formats, and reveals calls of unknown tools.
             prompt_ids: the prompt that was sampled from, if it may end otherwise than this renderer's own.
         """
-        schemas = (
-            {tool["function"]["name"]: tool["function"].get("parameters") or {} for tool in read_tools(tools)}
-            if tools
-            else None
-        )
-        reader = Reader(self.family.reply, self._tokenizer, self._affixes, schemas)
+        reader = Reader(self._table, self._tokenizer, self._affixes, tool_schemas(tools) if tools else None)
         reader.seek(self._prompt_end(prompt_ids))
         return reader
 
@@ -225,6 +220,10 @@ class Renderer:
     @cached_property
     def _probes(self) -> Probes:
         return Probes(self.family, self._encoder.controls, self._policy)
+
+    @cached_property
+    def _table(self) -> Table:
+        return Table(self.family.reply, self._tokenizer.controls)
 
     @cached_property
     def _affixes(self) -> Affixes:

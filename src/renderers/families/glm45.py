@@ -106,7 +106,8 @@ class Glm45(Family):
         if turn.role == "user":
             out.frame("<|user|>\n")
             out.body(turn.text)
-            out.frame("" if self.enable_thinking or turn.text.endswith("/nothink") else "/nothink")
+            typed = conv.policy.parity and turn.text.endswith("/nothink")
+            out.frame("" if self.enable_thinking or typed else "/nothink")
         elif turn.role == "system":
             out.frame("<|system|>\n")
             out.body(turn.text)

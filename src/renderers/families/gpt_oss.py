@@ -49,6 +49,8 @@ _CHANNEL_TEXT = ("<|channel|>analysis<|message|>", "<|channel|>final<|message|>"
 
 def message_state(header: str) -> State:
     """What a message of the model holds, by its header."""
+    if not header.startswith("assistant"):
+        return CONTENT  # a message the model made up for somebody else
     if _RECIPIENT.search(header):
         return CALL
     return REASONING if "<|channel|>analysis" in header else CONTENT
@@ -60,6 +62,8 @@ def read_harmony_call(text: str, header: str, schemas: Schemas) -> ReadCall:
     if found is None:
         return ReadCall(None, None, ToolCallParseStatus.MISSING_NAME, text)
     name = found.group(1)
+    if name == "functions.":
+        return ReadCall(None, None, ToolCallParseStatus.MISSING_NAME, text)
     if name.startswith("functions."):
         return read_json_arguments(name.removeprefix("functions."), text)
     return ReadCall(name, text)  # a built-in tool takes any text
