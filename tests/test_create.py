@@ -141,7 +141,8 @@ def test_an_unknown_template_is_run_as_it_is(tmp_path: Path) -> None:
     """A model nobody wrote a family for gets its own template: its ids, safe text, and reasons for the rest."""
     folder = model_folder(tmp_path, "qwen3", template=None)
     template = (
-        "{% for m in messages %}<|im_start|>{{ m.role }}\n{% generation %}{{ m.content }}{% endgeneration %}<|im_end|>\n"
+        "{% for m in messages %}<|im_start|>{{ m.role }}\n"
+        "{% generation %}{{ m.content }}{% endgeneration %}<|im_end|>\n"
         "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{{ mood }}{% endif %}"
     )
     (folder / "chat_template.jinja").write_text(template, encoding="utf-8")

@@ -126,8 +126,7 @@ def test_the_path_of_what_is_wrong(key: str) -> None:
     for name, messages, tools, path in BAD:
         if isinstance(messages, list):
             messages = list(messages)
-        with pytest.raises(BadMessage) as caught, warnings.catch_warnings():
-            warnings.simplefilter("ignore", RenderersWarning)
+        with pytest.raises(BadMessage) as caught:
             r.render(messages, tools=tools)
         assert caught.value.path.startswith(path), f"{name}: {caught.value}"
         assert len(caught.value.problem) > 5

@@ -11,9 +11,10 @@ import numpy as np
 
 from ._derive import probe_turn, write
 from ._errors import BadMessage
-from ._messages import NONE, Call, Conversation, Turn, read_messages
+from ._messages import NONE, Call, Conversation, Turn
 from ._parsed import ParsedResponse
-from ._rendered import RenderedTokens
+from ._read import read_messages
+from ._rendered import RenderedTokens, plain_ids
 from ._reply import BETWEEN, CALL, CONTENT, HEADER, REASONING, State
 from ._writer import Field, Piece
 
@@ -103,8 +104,6 @@ def bridge(r: Renderer, prompt: Sequence[int], completion: Sequence[int], new_me
 def _extend(
     r: Renderer, prompt: Sequence[int], completion: Sequence[int], new_messages: Any, tools: Any
 ) -> RenderedTokens:
-    from ._renderer import plain_ids, tool_names
-
     new = read_messages(new_messages, "new_messages")
     if not len(prompt):
         raise _Refused(RefusalCode.EMPTY_PROMPT)
@@ -138,7 +137,7 @@ def _extend(
         sampled_mask=np.zeros(carried + len(ids), dtype=np.bool_),
         fields=np.concatenate([np.zeros(carried, dtype=np.uint8), encoded.fields()]),
         message_roles=[turn.role for turn in new],
-        message_tool_names=tool_names(conv)[_STUB:],
+        message_tool_names=conv.tool_names()[_STUB:],
         prefix_length=carried,
     )
 

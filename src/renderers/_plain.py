@@ -24,11 +24,12 @@ from ._bridge import Bridge, Refusal, RefusalCode
 from ._derive import common_prefix
 from ._encode import Encoder
 from ._errors import BadMessage, BadOption
-from ._messages import NONE, plain_json, read_messages, read_tools
+from ._messages import NONE
 from ._parsed import ParsedResponse
+from ._read import plain_json, read_messages, read_tools
 from ._reader import Reader, Table
-from ._rendered import RenderedTokens
-from ._renderer import Identity, plain_ids
+from ._rendered import RenderedTokens, plain_ids
+from ._renderer import Identity
 from ._reply import Affixes, Reply
 from ._tokenizers import Source
 from ._writer import Field, Piece

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, cast, overload
 
 import numpy as np
@@ -195,3 +195,9 @@ class RenderedTokens:
             if len(edges):
                 spans[role] = [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
         return spans
+
+
+def plain_ids(ids: Iterable[Any]) -> list[int]:
+    """Token ids as Python integers, from lists, arrays and tensors."""
+    tolist = getattr(ids, "tolist", None)
+    return tolist() if callable(tolist) else list(ids)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,10 +15,11 @@ from ._derive import Closes, Probes, Written, probe_turn, prompt_overlap, write
 from ._encode import Encoded, Encoder, utf8_length
 from ._errors import BadMessage, RenderersWarning, TokenizerMismatch
 from ._family import Family
-from ._messages import PLAIN_POLICY, Conversation, Policy, Retention, Turn, read_messages, read_tools, tool_schemas
+from ._messages import PLAIN_POLICY, Conversation, Policy, Retention, Turn
 from ._parsed import ParsedResponse
+from ._read import read_messages, read_tools, tool_schemas
 from ._reader import Reader, Table
-from ._rendered import Bools, RenderedTokens
+from ._rendered import Bools, RenderedTokens, plain_ids
 from ._reply import Affixes
 from ._tokenizers import Source
 from ._writer import Writer
@@ -111,7 +112,7 @@ class Renderer:
             sampled_mask=self._sampled(conv, written, encoded),
             fields=encoded.fields(),
             message_roles=[turn.role for turn in conv],
-            message_tool_names=tool_names(conv),
+            message_tool_names=conv.tool_names(),
         )
 
     def render_ids(
@@ -307,14 +308,3 @@ class Renderer:
                 last -= 1
             sampled[first:last] = True
         return sampled
-
-
-def tool_names(conv: Conversation) -> list[str | None]:
-    """Per message, the tool a result came from."""
-    return [conv.tool_name(i) if turn.role == "tool" else None for i, turn in enumerate(conv)]
-
-
-def plain_ids(ids: Iterable[Any]) -> list[int]:
-    """Token ids as Python integers, from lists, arrays and tensors."""
-    tolist = getattr(ids, "tolist", None)
-    return tolist() if callable(tolist) else list(ids)
