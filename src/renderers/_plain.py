@@ -28,7 +28,7 @@ from ._messages import NONE
 from ._parsed import ParsedResponse
 from ._read import plain_json, read_messages, read_tools
 from ._reader import Reader, Table
-from ._rendered import RenderedTokens, plain_ids
+from ._rendered import RenderedTokens
 from ._renderer import Identity
 from ._reply import Affixes, Reply
 from ._tokenizers import Source
@@ -108,7 +108,7 @@ class PlainRenderer:
     def parse_response(self, token_ids: Sequence[int], *, finish_reason: str | None = None, **_: Any) -> ParsedResponse:
         """The reply as text; whether it reasons or calls tools is not known."""
         reader = self.reader()
-        reader.feed(plain_ids(token_ids))
+        reader.feed(token_ids)
         parsed, _events = reader.finish(finish_reason)
         parsed.reasoning_complete = None
         return parsed

@@ -9,9 +9,13 @@ from __future__ import annotations
 import codecs
 from collections.abc import Mapping, Sequence
 from itertools import compress
+from typing import Any
+
+import numpy as np
 
 from ._calls import ReadCall, Schemas, ToolCallParseStatus
 from ._parsed import CallRead, Event, ParsedResponse, ParsedToolCall, Refiled, TextDelta
+from ._rendered import plain_ids
 from ._reply import BETWEEN, CALL, CONTENT, HEADER, PROSE, REASONING, START, Affixes, Mark, Reply, State
 from ._tokenizers import Tokenizer
 from ._writer import Field
@@ -117,9 +121,9 @@ class Reader:
         if self.state is not HEADER:
             self._header_head = header
 
-    def feed(self, tokens: int | Sequence[int]) -> list[Event]:
-        """Take one token, or any number of them; returns what became known."""
-        self._feed([tokens] if isinstance(tokens, int) else tokens)
+    def feed(self, tokens: Any) -> list[Event]:
+        """Take one token, or any number of them (list, array, tensor); returns what became known."""
+        self._feed([int(tokens)] if isinstance(tokens, (int, np.integer)) else plain_ids(tokens))
         return self._take_events()
 
     def finish(self, finish_reason: str | None = None) -> tuple[ParsedResponse, list[Event]]:

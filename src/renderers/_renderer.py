@@ -156,7 +156,7 @@ class Renderer:
             finish_reason: the engine's; tells an answer without a reasoning close from reasoning cut short.
         """
         reader = self.reader(tools=tools, prompt_ids=prompt_ids)
-        reader.feed(plain_ids(token_ids))
+        reader.feed(token_ids)
         return reader.finish(finish_reason)[0]
 
     # ---- the next turn ----------------------------------------------------------------------
