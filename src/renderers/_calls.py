@@ -58,38 +58,56 @@ _MALFORMED = ToolCallParseStatus.MALFORMED_STRUCTURE
 # ---- JSON -----------------------------------------------------------------------------------
 
 _STRING = r'"(?:[^"\\]|\\.)*"'
+_OPENING = re.compile(r"\s*\{\s*")
+_KEY = re.compile(rf"\s*({_STRING})\s*:\s*", re.S)
+_NEXT = re.compile(r"\s*([,}])")
 # A string without an end reaches to the end of the text, so that no character is looked at twice.
-_STRUCTURE = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\\?\Z)|[][{}]|:|,', re.S)
+_STRUCTURE = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\\?\Z)|[][{}]|,', re.S)
 _LONGEST_INTEGER = 4_300
 """Digits that Python reads and writes without being asked twice."""
 
 
 def json_members(text: str) -> list[tuple[str, str]] | None:
-    """The members of a JSON object as (key, verbatim value text), without recursion; None if it is no object."""
-    start, end = len(text) - len(text.lstrip()), len(text.rstrip())
-    if end - start < 2 or text[start] != "{" or text[end - 1] != "}":
+    """The members of a JSON object as (key, verbatim value text); None if it is no object."""
+    try:
+        return _members(text, lambda text, position: _DECODER.raw_decode(text, position)[1])
+    except (_BeyondPython, RecursionError):
+        return _members(text, _end_of_value)
+    except ValueError:
         return None
-    if not text[start + 1 : end - 1].strip():
-        return []
+
+
+def _members(text: str, end_of_value: Callable[[str, int], int]) -> list[tuple[str, str]] | None:
+    opening = _OPENING.match(text)
+    if opening is None:
+        return None
     members: list[tuple[str, str]] = []
-    depth, key, begin = 0, None, start + 1
-    for match in _STRUCTURE.finditer(text, start, end):
-        token = match.group()
-        if token in "{[":
-            depth += 1
-        elif token in "}]":
-            depth -= 1
-        if depth == 1 and token == ":" and key is None:
-            key, begin = text[begin : match.start()].strip(), match.end()
-        elif key is not None and ((depth == 1 and token == ",") or depth == 0):
-            if not re.fullmatch(_STRING, key, re.S):
-                return None
-            members.append((key, text[begin : match.start()].strip()))
-            key, begin = None, match.end()
-            if depth == 0:
-                break
-    closed = depth == 0 and key is None and begin == end
-    return members if closed else None
+    position = opening.end()
+    if text[position : position + 1] == "}":
+        return None if text[position + 1 :].strip() else members
+    while key := _KEY.match(text, position):
+        end = end_of_value(text, key.end())
+        members.append((key.group(1), text[key.end() : end]))
+        following = _NEXT.match(text, end)
+        if following is None:
+            return None
+        position = following.end()
+        if following.group(1) == "}":
+            return None if text[position:].strip() else members
+    return None
+
+
+def _end_of_value(text: str, position: int) -> int:
+    """Where a value ends by its brackets and commas alone, however deep it is."""
+    depth = 0
+    for match in _STRUCTURE.finditer(text, position):
+        sign = match.group()
+        if depth == 0 and sign in ",}":
+            return len(text[: match.start()].rstrip())
+        depth += (sign in "{[") - (sign in "}]")
+        if depth == 0:
+            return match.end()
+    return len(text)
 
 
 def load_json(text: str) -> tuple[Any, bool]:

@@ -38,11 +38,11 @@ def tool_schemas(tools: Any) -> dict[str, Mapping[str, Any]]:
     for i, tool in enumerate(_items(tools, "tools")):
         fields = _mapping(tool, f"tools[{i}]")
         inner = fields.get("function")
-        function = inner if isinstance(inner, Mapping) else fields
+        function = inner if isinstance(inner, (dict, Mapping)) else fields
         name, parameters = function.get("name"), function.get("parameters")
         if not isinstance(name, str) or not name:
             raise BadMessage(f"tools[{i}].name", f"must be the tool's name, not {name!r}")
-        schemas[name] = parameters if isinstance(parameters, Mapping) else {}
+        schemas[name] = parameters if isinstance(parameters, (dict, Mapping)) else {}
     return schemas
 
 
@@ -169,7 +169,7 @@ def _items(value: Any, path: str) -> Sequence[Any]:
 
 
 def _mapping(value: Any, path: str) -> Mapping[str, Any]:
-    if isinstance(value, Mapping):
+    if isinstance(value, (dict, Mapping)):
         return value
     if callable(dump := getattr(value, "model_dump", None)):
         return _mapping(dump(), path)

@@ -7,6 +7,7 @@ tokens are placed by id.
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -52,11 +53,11 @@ class Tokenizer(Protocol):
         ...
 
 
-def _byte_alphabet() -> dict[str, int]:
-    """Byte-level BPE's printable stand-ins for the 256 bytes (GPT-2's table)."""
+def _byte_alphabet() -> Any:
+    """Byte-level BPE's printable stand-ins for the 256 bytes (GPT-2's table), for `codecs.charmap_encode`."""
     plain = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     others = [byte for byte in range(256) if byte not in plain]
-    return {chr(byte): byte for byte in plain} | {chr(256 + n): byte for n, byte in enumerate(others)}
+    return {byte: byte for byte in plain} | {256 + n: byte for n, byte in enumerate(others)}
 
 
 class _TokenBytes(dict[int, bytes]):
@@ -72,8 +73,8 @@ class _TokenBytes(dict[int, bytes]):
             found = b""  # ids of a padded embedding stand for nothing
         else:
             try:
-                found = bytes(map(self._alphabet.__getitem__, token))
-            except KeyError:
+                found = codecs.charmap_encode(token, "strict", self._alphabet)[0]
+            except UnicodeEncodeError:
                 found = token.encode()
         self[id_] = found
         return found
