@@ -199,9 +199,7 @@ class Reader:
             self._text([token])
 
     def _after_stop(self, token: int) -> None:
-        """A turn of several calls may hold a stop after each (gpt-oss); anything else behind a stop is no part of
-        it.
-        """
+        """A turn of several calls may hold a stop after each; anything else behind a stop is no part of it."""
         mark = self._table.marks.get(token)
         if mark is not None and BETWEEN in mark.after and mark.to in (CALL, HEADER) and self._resumable:
             self._count(self._skipped + 1)

@@ -16,7 +16,7 @@ class State(Enum):
     """Where a reader stands in a reply.
 
     START is the beginning, while nothing but white space was met. BETWEEN is the room around calls: what stands
-    there is content if it is more than white space. HEADER is text that says what comes (gpt-oss).
+    there is content if it is more than white space. HEADER is text that says what comes.
     """
 
     START = "start"

@@ -7,7 +7,7 @@ from ._messages import Turn
 
 
 def inline_thinking(turn: Turn, text: str, parity: bool) -> tuple[str, str]:
-    """Reasoning and answer of an assistant turn, as Qwen3, Qwen3.5 and GLM-4.5 tell them apart.
+    """Reasoning and answer of an assistant turn, as most templates tell them apart.
 
     Reasoning given apart wins; else what stands before the first ``</think>`` and after the last ``<think>`` in it is
     reasoning, without the newlines at that edge, and the answer follows the last ``</think>``.

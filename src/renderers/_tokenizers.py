@@ -188,7 +188,7 @@ def _from_folder(folder: Path, name: str) -> Source:
         raise BadOption(f"{name!r} has no tokenizer.json")
     full = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
     config = _read_json(folder / "tokenizer_config.json")
-    # Some repositories add control tokens in tokenizer_config.json only (Qwen3.5: 248070 to 248076).
+    # Some repositories add control tokens in tokenizer_config.json only (Qwen3.5 does).
     extra = {token["content"]: int(id_) for id_, token in config.get("added_tokens_decoder", {}).items()}
     tokenizer = FastTokenizer(full, extra)
     named = {key: value for key, value in config.items() if key.endswith("_token") and isinstance(value, (str, dict))}
