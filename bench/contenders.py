@@ -17,6 +17,9 @@ Function = Callable[[Case], Any]
 FAMILY_OPTIONS: dict[str, dict[str, Any]] = {"gpt-oss": {"dialect": "template"}}
 """Options that make our renderer write what the model's chat template writes."""
 
+MODEL_TYPES = {"qwen3.5": "qwen3_5"}
+"""What config.json would say, where it matters: Qwen2Tokenizer splits words otherwise than Qwen3.5's tokenizer.json."""
+
 
 class Ours:
     """This checkout."""
@@ -58,11 +61,12 @@ class Ours:
         return self._r.get_stop_token_ids()
 
 
-def tokenizer_of(folder: str) -> Any:
-    """The folder's `tokenizer.json` as it is: without the model's config.json AutoTokenizer guesses the class, and for
-    Qwen3.5 guesses one that splits words otherwise.
+def tokenizer_of(family: str, folder: str) -> Any:
+    """The tokenizer that users of the model get. Where there is no config.json, AutoTokenizer goes by
+    tokenizer_config.json, which for some models names another class.
     """
-    return import_module("transformers").PreTrainedTokenizerFast.from_pretrained(folder)
+    kind = {"tokenizer_type": MODEL_TYPES[family]} if family in MODEL_TYPES else {}
+    return import_module("transformers").AutoTokenizer.from_pretrained(folder, **kind)
 
 
 class Transformers:
@@ -71,7 +75,7 @@ class Transformers:
     packages = ("transformers", "tokenizers", "jinja2", "numpy")
 
     def __init__(self, family: str, folder: str) -> None:
-        self._tokenizer = tokenizer_of(folder)
+        self._tokenizer = tokenizer_of(family, folder)
 
     def render(self, case: Case) -> Any:
         """Ids as a list; no attribution to be had."""
@@ -99,7 +103,7 @@ class Public:
         os.environ["TIKTOKEN_ENCODINGS_BASE"] = folder
         config = import_module("renderers.configs").config_from_name(family)
         config = config.model_copy(update={"thinking_retention": "all"})
-        self._r = import_module("renderers").create_renderer(tokenizer_of(folder), config)
+        self._r = import_module("renderers").create_renderer(tokenizer_of(family, folder), config)
 
     def render(self, case: Case) -> Any:
         """Ids and attribution, all of them lists."""

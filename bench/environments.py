@@ -55,7 +55,8 @@ def environment(name: str) -> Environment:
     variables = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PYTHONHOME")}
     variables |= SINGLE_THREADED | QUIET_AND_OFFLINE
     if name == "ours":
-        variables["PYTHONPATH"] = str(ROOT / "src")
+        paths = [str(ROOT / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
+        variables["PYTHONPATH"] = os.pathsep.join(paths)
         return Environment(name, sys.executable, variables)
     python = os.environ.get(f"BENCH_{name.upper()}_PYTHON") or str(_made(name))
     return Environment(name, python, variables)

@@ -214,13 +214,14 @@ class Bench:
         source: str | None = None,
     ) -> None:
         """Count where a contender's results differ from those of the truth, or of another `source`."""
-        if truth is None or digests is None:
+        source = source or self.truth
+        if truth is None or digests is None or source == contender:
             return
         for agreement in self.found.agreements:
             if (agreement.task, agreement.family, agreement.contender) == (task, family, contender):
                 break
         else:
-            agreement = Agreement(task, family, contender, source or self.truth)
+            agreement = Agreement(task, family, contender, source)
             self.found.agreements.append(agreement)
         agreement.compared += len(truth)
         agreement.different += sum(a != b for a, b in zip(truth, digests, strict=True))

@@ -6,12 +6,15 @@ Numpy and tokenizers, which every contender needs, are imported before the clock
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+
+from bench.contenders import tokenizer_of
 
 MESSAGES = [{"role": "user", "content": "What is 2 + 2?"}, {"role": "assistant", "content": "4"}]
 STEPS = ("import", "load tokenizer", "create", "first render", "second render")
@@ -29,9 +32,9 @@ def ours(family: str, folder: str) -> Iterator[Any]:
 
 
 def transformers(family: str, folder: str) -> Iterator[Any]:
-    kind = import_module("transformers").PreTrainedTokenizerFast
+    import_module("transformers").AutoTokenizer  # noqa: B018 - transformers imports on access
     yield
-    tokenizer = kind.from_pretrained(folder)
+    tokenizer = tokenizer_of(family, folder)
     yield
     yield
     for _ in range(2):
@@ -41,8 +44,9 @@ def transformers(family: str, folder: str) -> Iterator[Any]:
 def public(family: str, folder: str) -> Iterator[Any]:
     create = import_module("renderers").create_renderer
     config = import_module("renderers.configs").config_from_name
+    os.environ["TIKTOKEN_ENCODINGS_BASE"] = folder
     yield
-    tokenizer = import_module("transformers").PreTrainedTokenizerFast.from_pretrained(folder)
+    tokenizer = tokenizer_of(family, folder)
     yield
     renderer = create(tokenizer, config(family))
     yield

@@ -16,7 +16,7 @@ from ._parsed import ParsedResponse
 from ._read import read_messages
 from ._rendered import RenderedTokens, plain_ids
 from ._reply import BETWEEN, CALL, CONTENT, HEADER, REASONING, State
-from ._writer import Field, Piece
+from ._writer import Field, Piece, Writer
 
 if TYPE_CHECKING:
     from ._renderer import Renderer
@@ -151,11 +151,11 @@ def _write_new(
     conv = r._conversation([*stub, *new], tools, True)
     try:
         written = write(r.family, conv)
-        history = write(r.family, conv.until(_STUB, prompting=True))
+        r.family.opening(conv.until(_STUB), before := Writer(conv.policy.parity))
     except BadMessage as error:
         refused = error.path.endswith(".role")
         raise _Refused(RefusalCode.ROLE_REFUSED if refused else RefusalCode.DEPENDS_ON_HISTORY, str(error)) from error
-    if written.opening != history.opening:
+    if written.opening != before.pieces:
         raise _Refused(RefusalCode.DEPENDS_ON_HISTORY)
     return conv, [
         piece._replace(message=piece.message - _STUB if piece.message >= 0 else NONE)

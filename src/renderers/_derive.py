@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import takewhile
 from typing import Any
 
@@ -52,14 +53,17 @@ def write(family: Family, conv: Conversation) -> Written:
 
 
 def prompt_overlap(family: Family, conv: Conversation, i: int, turn: Sequence[Piece], controls: re.Pattern[str]) -> str:
-    """The beginning of message `i` that the generation prompt before it had written already.
-
-    It never ends inside a control token: ``<think>`` and ``<tool_call>`` have nothing in common.
-    """
+    """The beginning of message `i` that the generation prompt before it had written already."""
     out = Writer()
     family.ending(conv.until(i, prompting=True), out)
     scaffold = "".join(piece.text for piece in takewhile(lambda piece: piece.field is Field.FRAME, turn))
-    prompt = out.text()
+    return _overlap(out.text(), scaffold, controls)
+
+
+@lru_cache(maxsize=1024)
+def _overlap(prompt: str, scaffold: str, controls: re.Pattern[str]) -> str:
+    """What two texts begin with alike; it never ends inside a control token, since ``<think>`` and ``<tool_call>`` have
+    nothing in common."""
     overlap = common_prefix(prompt, scaffold)
     inside = (m for text in (prompt, scaffold) for m in controls.finditer(text) if m.start() < len(overlap) < m.end())
     return overlap[: min((match.start() for match in inside), default=len(overlap))]

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -65,13 +66,13 @@ class Encoder:
 
     def ids(self, pieces: Sequence[Piece]) -> list[int]:
         """The token ids alone."""
-        return [id_ for ids in self._encode(self._parts(pieces)) for id_ in ids]
+        return list(chain.from_iterable(self._encode(self._parts(pieces))))
 
     def encode(self, pieces: Sequence[Piece]) -> Encoded:
         """The token ids and where each begins."""
         parts = self._parts(pieces)
         encoded = self._encode(parts)
-        ids = np.fromiter((id_ for ids in encoded for id_ in ids), dtype=np.int32)
+        ids = np.fromiter(chain.from_iterable(encoded), dtype=np.int32)
         widths = np.array([utf8_length(piece.text) for piece in pieces], dtype=np.int64)
         return Encoded(pieces, ids, self._starts(parts, encoded, ids), np.cumsum(widths) - widths)
 

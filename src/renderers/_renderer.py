@@ -292,7 +292,7 @@ class Renderer:
         writes was not.
         """
         sampled = np.zeros(len(encoded.ids), dtype=np.bool_)
-        is_stop = np.isin(encoded.ids, self._stops)
+        is_stop = np.logical_or.reduce([encoded.ids == stop for stop in self._stops])
         edges = np.append(encoded.piece_starts, np.iinfo(np.int64).max)
         for i, turn in enumerate(conv):
             if turn.role != "assistant" or written.bounds[i] == written.bounds[i + 1]:

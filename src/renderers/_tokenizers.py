@@ -114,7 +114,7 @@ class FastTokenizer:
     def byte_lengths(self, ids: Ids) -> npt.NDArray[np.int64]:
         lengths = self._lengths[ids]
         if (lengths < 0).any():
-            for id_ in np.unique(ids[lengths < 0]).tolist():
+            for id_ in set(ids[lengths < 0].tolist()):
                 self._lengths[id_] = len(self._bytes[id_])
             lengths = self._lengths[ids]
         return cast("npt.NDArray[np.int64]", lengths.astype(np.int64))
