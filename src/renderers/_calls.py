@@ -67,47 +67,50 @@ _LONGEST_INTEGER = 4_300
 """Digits that Python reads and writes without being asked twice."""
 
 
-def json_members(text: str) -> list[tuple[str, str]] | None:
-    """The members of a JSON object as (key, verbatim value text); None if it is no object."""
+class _Unread:
+    """A value that Python cannot hold, or that nobody has looked at."""
+
+
+def json_members(text: str) -> dict[str, tuple[str, Any]] | None:
+    """The members of a JSON object: key → (verbatim value text, value or `_Unread`); None if it is no object."""
     try:
-        return _members(text, lambda text, position: _DECODER.raw_decode(text, position)[1])
-    except (_BeyondPython, RecursionError):
+        return _members(text, _DECODER.raw_decode)
+    except (ValueError, RecursionError):  # a value is no JSON, or Python cannot hold it: the others are still there
         return _members(text, _end_of_value)
-    except ValueError:
-        return None
 
 
-def _members(text: str, end_of_value: Callable[[str, int], int]) -> list[tuple[str, str]] | None:
+def _members(text: str, next_value: Callable[[str, int], tuple[Any, int]]) -> dict[str, tuple[str, Any]] | None:
     opening = _OPENING.match(text)
     if opening is None:
         return None
-    members: list[tuple[str, str]] = []
+    members: dict[str, tuple[str, Any]] = {}
     position = opening.end()
     if text[position : position + 1] == "}":
         return None if text[position + 1 :].strip() else members
     while key := _KEY.match(text, position):
-        end = end_of_value(text, key.end())
-        members.append((key.group(1), text[key.end() : end]))
+        value, end = next_value(text, key.end())
+        name, valid = load_json(key.group(1))
         following = _NEXT.match(text, end)
-        if following is None:
+        if not valid or following is None:
             return None
+        members[name] = text[key.end() : end], value
         position = following.end()
         if following.group(1) == "}":
             return None if text[position:].strip() else members
     return None
 
 
-def _end_of_value(text: str, position: int) -> int:
+def _end_of_value(text: str, position: int) -> tuple[Any, int]:
     """Where a value ends by its brackets and commas alone, however deep it is."""
     depth = 0
     for match in _STRUCTURE.finditer(text, position):
         sign = match.group()
         if depth == 0 and sign in ",}":
-            return len(text[: match.start()].rstrip())
+            return _Unread, len(text[: match.start()].rstrip())
         depth += (sign in "{[") - (sign in "}]")
         if depth == 0:
-            return match.end()
-    return len(text)
+            return _Unread, match.end()
+    return _Unread, len(text)
 
 
 def load_json(text: str) -> tuple[Any, bool]:
@@ -177,11 +180,15 @@ def read_json_object(text: str, header: str, schemas: Schemas) -> ReadCall:
     members = json_members(text)
     if members is None:
         return ReadCall(None, None, ToolCallParseStatus.INVALID_JSON)
-    found = {load_json(key)[0]: value for key, value in members}
-    name, _ = load_json(found["name"]) if "name" in found else (None, False)
-    if not isinstance(name, str) or not name or found["name"][:1] != '"':
-        return ReadCall(None, None, ToolCallParseStatus.MISSING_NAME, found.get("arguments"))
-    return read_json_arguments(name, found.get("arguments", "{}"))
+    name_text, name = members.get("name", ("", None))
+    arguments_text, arguments = members.get("arguments", ("{}", {}))
+    if name is _Unread:
+        name, _ = load_json(name_text)
+    if not isinstance(name, str) or not name or name_text[:1] != '"':
+        return ReadCall(None, None, ToolCallParseStatus.MISSING_NAME, members.get("arguments", (None,))[0])
+    if arguments is _Unread:
+        return read_json_arguments(name, arguments_text)
+    return _with_arguments(name, arguments_text, arguments)
 
 
 def read_json_arguments(name: str, text: str) -> ReadCall:
@@ -191,6 +198,11 @@ def read_json_arguments(name: str, text: str) -> ReadCall:
     value, valid = load_json(text)
     if not valid:
         return ReadCall(name, None, ToolCallParseStatus.INVALID_JSON, text)
+    return _with_arguments(name, text, value)
+
+
+def _with_arguments(name: str, text: str, value: Any) -> ReadCall:
+    """A call with valid JSON arguments; they must be an object, or a text that may hold one."""
     beyond_python_and_no_object = value is text and text.lstrip()[0] not in '{"'
     if isinstance(value, (dict, str)) and not beyond_python_and_no_object:
         return ReadCall(name, value, _OK, text)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Mapping, Sequence
-from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -30,7 +29,19 @@ class Table:
         self.stops = frozenset(controls[stop] for stop in reply.stops)
         self.marks = {controls[text]: mark for text, mark in reply.marks.items()}
         self.call_ends = frozenset(controls[text] for text in reply.call_ends)
-        self.special = self.stops | self.call_ends | set(self.marks)
+        special = self.stops | self.call_ends | set(self.marks)
+        self._is_special = np.zeros(max(special, default=0) + 2, dtype=np.bool_)
+        self._is_special[list(special)] = True
+
+    def special_at(self, ids: Sequence[int]) -> list[int]:
+        """Where in `ids` there may be a mark, a stop or a call's end (ids out of range count as the nearest)."""
+        try:
+            array = np.fromiter(ids, dtype=np.int64, count=len(ids))
+        except OverflowError:  # no ids of any vocabulary
+            return list(range(len(ids)))
+        found = self._is_special.take(array, mode="clip")
+        places: list[int] = np.flatnonzero(found).tolist()
+        return places
 
 
 class _Stretch:
@@ -81,7 +92,6 @@ class Reader:
 
     def __init__(self, table: Table, tokenizer: Tokenizer, affixes: Affixes, schemas: Schemas | None = None) -> None:
         self._table, self._tokenizer, self._affixes, self._schemas = table, tokenizer, affixes, schemas
-        self._is_special = table.special.__contains__
         self.state = START
         self.stopped = False
         self.length = self.steps = 0
@@ -99,7 +109,7 @@ class Reader:
         self._call: list[int] = []  # tokens of the open call, its end tokens and what follows them included
         self._closes: list[int] = []  # lengths of `_call` just after each end token
         self._blank_tail = True  # nothing but white space since the last of them
-        self._first_close: ReadCall | None = None
+        self._reads: dict[int, tuple[str, ReadCall]] = {}  # of the open call's text until there
         self._skipped = 0  # tokens behind the stop
         self._resumable = False  # the stop ended a call, and only white space followed
         self._enter(START)
@@ -156,7 +166,7 @@ class Reader:
     def _feed(self, ids: Sequence[int]) -> None:
         """Plain tokens go in stretches, special ones one by one."""
         done = 0
-        for k in compress(range(len(ids)), map(self._is_special, ids)):
+        for k in self._table.special_at(ids):
             if k > done:
                 self._text(ids[done:k])
             self._special(ids[k])
@@ -189,9 +199,7 @@ class Reader:
         elif token in self._table.stops:
             self._stop()
             self._count(1)
-        elif (
-            mark is not None and BETWEEN in mark.after and self._closes and (self._blank_tail or self._first_is_whole())
-        ):
+        elif mark is not None and BETWEEN in mark.after and self._may_end_here():
             self._end_call()
             self._count(1)
             self._move(mark)
@@ -257,7 +265,7 @@ class Reader:
         elif state is HEADER:
             self._header_head, self._header, self._header_start = head, [], max(self.length - 1, 0)
         else:
-            self._call, self._closes, self._blank_tail, self._first_close = [], [], True, None
+            self._call, self._closes, self._blank_tail, self._reads = [], [], True, {}
             self._call_start = self._header_start if before is HEADER else max(self.length - 1, 0)
 
     def _leave(self, to: State | None, refile: bool = False) -> None:
@@ -318,12 +326,6 @@ class Reader:
 
     # ---- calls ------------------------------------------------------------------------------
 
-    def _first_is_whole(self) -> bool:
-        """The text up to the first end token is a good call (asked once a call, so reading stays linear)."""
-        if self._first_close is None:
-            self._first_close = self._read(self._closes[0])
-        return self._first_close.status is ToolCallParseStatus.OK
-
     def _end_call(self) -> None:
         """Settle where the open call ended: at the end token that something legal follows, else at the first that
         makes a good call of it, else at the last. What follows is read again as text."""
@@ -331,30 +333,37 @@ class Reader:
             self._call_read(len(self._call), closed=False)
             self._enter(BETWEEN)
             return
-        end = self._closes[-1]
-        read = self._read(end) if self._blank_tail else None
-        doubtful = read is None or (read.status is not ToolCallParseStatus.OK and len(self._closes) > 1)
-        if doubtful and self._first_is_whole():
-            end, read = self._closes[0], self._first_close
+        first, end = self._closes[0], self._closes[-1]
+        if not (self._blank_tail and self._is_good(end)) and self._is_good(first):
+            end = first
         rest = self._call[end:]
         self.length -= len(rest)
-        self._call_read(end, closed=True, read=read)
+        self._call_read(end, closed=True)
         self._enter(BETWEEN)
         self._feed(rest)
 
-    def _read(self, end: int) -> ReadCall:
-        return self._table.read_call(self._call_text(end), self._header_text(), self._schemas or {})
+    def _may_end_here(self) -> bool:
+        """An end token stands right before, or the call was good at its first one."""
+        return bool(self._closes) and (self._blank_tail or self._is_good(self._closes[0]))
 
-    def _call_text(self, end: int) -> str:
-        """The call's text up to, and without, the end token before `end`."""
-        return self._decode(self._call[: end - 1 if end in self._closes else end])
+    def _is_good(self, end: int) -> bool:
+        """The open call's text until there is a good call."""
+        return self._read(end)[1].status is ToolCallParseStatus.OK
 
-    def _call_read(self, end: int, closed: bool, read: ReadCall | None = None) -> None:
-        read = read or self._read(end)
+    def _read(self, end: int) -> tuple[str, ReadCall]:
+        """The open call's text up to, and without, the end token before `end`, and what it says; read once, so that
+        reading stays linear."""
+        if end not in self._reads:
+            text = self._decode(self._call[: end - 1 if self._closes else end])
+            self._reads[end] = text, self._table.read_call(text, self._header_text(), self._schemas or {})
+        return self._reads[end]
+
+    def _call_read(self, end: int, closed: bool) -> None:
+        text, read = self._read(end)
         status = read.status if closed else ToolCallParseStatus.UNCLOSED_BLOCK
         if status is ToolCallParseStatus.OK and self._schemas is not None and read.name not in self._schemas:
             status = ToolCallParseStatus.UNKNOWN_TOOL
         span = (self._call_start, self.length)
-        call = ParsedToolCall(self._call_text(end), read.name, read.arguments, span, status, read.id, read.json_text)
+        call = ParsedToolCall(text, read.name, read.arguments, span, status, read.id, read.json_text)
         self._calls.append(call)
         self._events.append(CallRead(call))
