@@ -21,7 +21,26 @@ MODEL_TYPES = {"qwen3.5": "qwen3_5"}
 """What config.json would say, where it matters: Qwen2Tokenizer splits words otherwise than Qwen3.5's tokenizer.json."""
 
 
-class Ours:
+class _Renderers:
+    """The calls that both packages called `renderers` offer alike."""
+
+    _r: Any
+
+    def render_ids(self, case: Case) -> Any:
+        return self._r.render_ids(**case)
+
+    def bridge(self, case: Case) -> Any:
+        rendered = self._r.bridge_to_next_turn(case["prompt"], case["completion"], case["new"], tools=case["tools"])
+        return rendered.token_ids, rendered
+
+    def parse(self, case: Case) -> Any:
+        return self._r.parse_response(case["ids"])
+
+    def parse_with_tools(self, case: Case) -> Any:
+        return self._r.parse_response(case["ids"], tools=case["tools"], prompt_ids=case["prompt_ids"])
+
+
+class Ours(_Renderers):
     """This checkout."""
 
     packages = ("renderers", "tokenizers", "numpy")
@@ -43,19 +62,6 @@ class Ours:
         """Every list a caller can read, one entry a token."""
         rendered = self._r.render(**case)
         return rendered.token_ids, rendered.message_indices, rendered.sampled_mask, rendered.is_content
-
-    def render_ids(self, case: Case) -> Any:
-        return self._r.render_ids(**case)
-
-    def bridge(self, case: Case) -> Any:
-        rendered = self._r.bridge_to_next_turn(case["prompt"], case["completion"], case["new"], tools=case["tools"])
-        return rendered.token_ids, rendered
-
-    def parse(self, case: Case) -> Any:
-        return self._r.parse_response(case["ids"])
-
-    def parse_with_tools(self, case: Case) -> Any:
-        return self._r.parse_response(case["ids"], tools=case["tools"], prompt_ids=case["prompt_ids"])
 
     def stops(self, case: Case) -> Any:
         return self._r.get_stop_token_ids()
@@ -93,7 +99,7 @@ class Transformers:
         )
 
 
-class Public:
+class Public(_Renderers):
     """The published package, with transformers' tokenizer as its README says."""
 
     packages = ("renderers", "transformers", "tokenizers", "numpy")
@@ -109,19 +115,6 @@ class Public:
         """Ids and attribution, all of them lists."""
         rendered = self._r.render(**case)
         return rendered.token_ids, rendered.message_indices, rendered.sampled_mask, rendered.is_content
-
-    def render_ids(self, case: Case) -> Any:
-        return self._r.render_ids(**case)
-
-    def bridge(self, case: Case) -> Any:
-        rendered = self._r.bridge_to_next_turn(case["prompt"], case["completion"], case["new"], tools=case["tools"])
-        return rendered.token_ids, rendered
-
-    def parse(self, case: Case) -> Any:
-        return self._r.parse_response(case["ids"])
-
-    def parse_with_tools(self, case: Case) -> Any:
-        return self._r.parse_response(case["ids"], tools=case["tools"], prompt_ids=case["prompt_ids"])
 
 
 CONTENDERS: dict[str, type[Ours] | type[Transformers] | type[Public]] = {

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -151,6 +152,7 @@ def test_an_unknown_template_is_run_as_it_is(tmp_path: Path) -> None:
     assert r.identity.chosen_by == "fallback"
     assert r.identity.note
     safe = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Ho"}]
+    assert r.render_ids([SimpleNamespace(model_dump=lambda: safe[0])]) == r.render_ids(safe[:1])  # type: ignore[list-item]
     text = "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\nHo<|im_end|>\n<|im_start|>assistant\ngay"
     out = r.render(safe, add_generation_prompt=True)
     assert out.token_ids == oracles.tokenizer_for("qwen3").encode(text, add_special_tokens=False).ids

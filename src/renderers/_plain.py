@@ -26,7 +26,7 @@ from ._encode import Encoder
 from ._errors import BadMessage, BadOption
 from ._messages import NONE
 from ._parsed import ParsedResponse
-from ._read import plain_json, read_messages, read_tools
+from ._read import as_mapping, plain_json, read_messages, read_tools
 from ._reader import Reader, Table
 from ._rendered import RenderedTokens
 from ._renderer import Identity
@@ -173,7 +173,8 @@ class PlainRenderer:
 
 
 def _plain_messages(messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    return [plain_json(dict(message), f"messages[{i}]") for i, message in enumerate(messages)]
+    paths = [f"messages[{i}]" for i in range(len(messages))]
+    return [plain_json(as_mapping(message, path), path) for message, path in zip(messages, paths, strict=True)]
 
 
 def _map_text(value: Any, change: Any) -> Any:

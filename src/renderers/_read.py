@@ -36,7 +36,7 @@ def tool_schemas(tools: Any) -> dict[str, Mapping[str, Any]]:
     """The parameter schema of each declared tool, by name; the schemas themselves are not checked."""
     schemas = {}
     for i, tool in enumerate(_items(tools, "tools")):
-        fields = _mapping(tool, f"tools[{i}]")
+        fields = as_mapping(tool, f"tools[{i}]")
         inner = fields.get("function")
         function = inner if isinstance(inner, (dict, Mapping)) else fields
         name, parameters = function.get("name"), function.get("parameters")
@@ -47,7 +47,7 @@ def tool_schemas(tools: Any) -> dict[str, Mapping[str, Any]]:
 
 
 def _read_message(message: Any, path: str) -> Turn:
-    fields = _mapping(message, path)
+    fields = as_mapping(message, path)
     role = fields.get("role")
     if not isinstance(role, str) or not role:
         raise BadMessage(f"{path}.role", f"must be a role such as 'user', not {role!r}")
@@ -82,7 +82,7 @@ def _read_content(content: Any, path: str) -> tuple[str | tuple[Part, ...] | Non
         if isinstance(item, str):
             parts.append(Part("text", _text(item, at), None, at))
             continue
-        fields = _mapping(item, at)
+        fields = as_mapping(item, at)
         kind = fields.get("type") or next((key for key in (*_TEXTS, *_MEDIA) if key in fields), None)
         if kind == "thinking":
             thinking.append(_text(fields.get(kind), f"{at}.{kind}"))
@@ -107,10 +107,10 @@ def _read_reasoning(fields: Mapping[str, Any], thinking: str | None, path: str) 
 
 
 def _read_call(call: Any, path: str) -> Call:
-    fields = _mapping(call, path)
+    fields = as_mapping(call, path)
     inner, at = fields, path
     if fields.get("function") is not None:
-        inner, at = _mapping(fields["function"], f"{path}.function"), f"{path}.function"
+        inner, at = as_mapping(fields["function"], f"{path}.function"), f"{path}.function"
     name = inner.get("name")
     if not isinstance(name, str) or not name:
         raise BadMessage(f"{at}.name", f"must be the tool's name, not {name!r}")
@@ -126,7 +126,7 @@ def _read_call(call: Any, path: str) -> Call:
 
 
 def _read_tool(tool: Any, path: str) -> dict[str, Any]:
-    fields: dict[str, Any] = plain_json(_mapping(tool, path), path)
+    fields: dict[str, Any] = plain_json(as_mapping(tool, path), path)
     if isinstance(fields.get("function"), dict):
         function, at = fields["function"], f"{path}.function"
     else:
@@ -168,11 +168,12 @@ def _items(value: Any, path: str) -> Sequence[Any]:
     raise BadMessage(path, f"must be a list, not {type(value).__name__}")
 
 
-def _mapping(value: Any, path: str) -> Mapping[str, Any]:
+def as_mapping(value: Any, path: str) -> Mapping[str, Any]:
+    """A mapping, pydantic model or dataclass as a mapping. Raises `BadMessage` for anything else."""
     if isinstance(value, (dict, Mapping)):
         return value
     if callable(dump := getattr(value, "model_dump", None)):
-        return _mapping(dump(), path)
+        return as_mapping(dump(), path)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     raise BadMessage(path, f"must be a mapping, not {type(value).__name__}")
