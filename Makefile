@@ -19,7 +19,7 @@ STAMP := $(VENV)/.installed
 UV    := $(shell command -v uv 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv assets demo test lint format typecheck bench goldens lock clean
+.PHONY: help venv assets demo test lint format typecheck bench goldens families downstream lock clean
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -67,6 +67,17 @@ bench: $(STAMP) assets ## measure speed
 
 goldens: $(STAMP) assets ## rewrite the golden files; review them with `git diff tests/goldens`
 	@$(PY) -m pytest --update-goldens $(ARGS)
+
+families: $(STAMP) assets ## rewrite docs/families.md
+	@$(PY) tools/families.py
+
+# verifiers wants the published package, so ours is installed first.
+downstream: $(STAMP) assets ## run verifiers' client and a prime-rl-like training step over this package
+	@$(PY) -m tests.downstream.prime_rl_step $(RENDERERS_ASSETS)/qwen3
+	@[ -x $(VENV)-downstream/bin/python ] || $(PYTHON) -m venv $(VENV)-downstream
+	@$(VENV)-downstream/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[client,multimodal]'
+	@$(VENV)-downstream/bin/python -m pip install --quiet --disable-pip-version-check 'verifiers==0.4.0'
+	@$(VENV)-downstream/bin/python -m tests.downstream.verifiers_rollout $(RENDERERS_ASSETS)/qwen3
 
 lock: ## bring uv.lock up to date with pyproject.toml (needs uv)
 	@[ -n "$(UV)" ] || { echo "make: 'lock' needs uv (pip install uv)" >&2; exit 1; }

@@ -65,6 +65,10 @@ class Rules:
     """Tools are declared (else: silently dropped)."""
     odd_tools: bool = True
     """Tools may lack a description and have defaults that are no strings beside an enum or a oneOf."""
+    call_id: str = "call_{number}"
+    """Ids of calls; those of Kimi say which tool is called, and nothing else does."""
+    typed_tools: bool = False
+    """Every schema needs a type, a reference, an enum or an anyOf; else other text is printed than by the default."""
     flat_tools: bool = False
     """Tools without the OpenAI envelope print the same."""
     flat_calls: bool = True
@@ -74,13 +78,16 @@ class Rules:
     exact_results: bool = False
     """Every call is answered exactly once, in the next messages (the end of the conversation excepted)."""
     beside_calls: str = "any"
-    """Content beside calls: "any"; "none": must be None; "analysis": not with reasoning, nor before a later answer."""
+    """Content beside calls: "any"; "given": any, but the key must be there; "first": so in the first message with
+    calls, None in later ones; "none": must be None; "analysis": not with reasoning, nor before a later answer."""
     empty_answers: bool = True
     """An assistant without calls may have no content, and `tool_calls` may be an empty list."""
     needs_user: bool = False
     """A conversation without a user message raises."""
     switch: str = ""
     """The template's own knob: "thinking" (enable_thinking), "effort" (reasoning_effort)."""
+    knobs: tuple[str, ...] = ()
+    """Further options of the template that are on or off."""
 
 
 ALL = ("system", "user", "assistant", "tool")
@@ -114,6 +121,53 @@ RULES: dict[str, Rules] = {
         "gpt-oss", openers=("system", "developer"), later=(), arguments=("mapping",), odd_tools=False, max_calls=1,
         exact_results=True, beside_calls="analysis", empty_answers=False, switch="effort",
     ),
+    # As Instruct-2507, but later systems are dropped and every role takes text parts.
+    "qwen3-vl": Rules("qwen3-vl", reasoning=False, later=(), parts=ALL),
+    # As Thinking-2507, but every role takes text parts.
+    "qwen3-vl-thinking": Rules("qwen3-vl", inline_think=True, parts=ALL),
+    # As Qwen3.5.
+    "qwen3.6": Rules(
+        "qwen3.6", later=(), inline_think=True, parts=ALL, arguments=("mapping",), needs_user=True, switch="thinking",
+        knobs=("preserve_thinking",),
+    ),
+    # As GLM-4.5; GLM-5.1 joins the items of tool contents.
+    "glm-4.7": Rules("glm-5", inline_think=True, parts=ALL[:3], arguments=("mapping",), switch="thinking"),
+    "glm-5": Rules("glm-5", inline_think=True, parts=ALL[:3], arguments=("mapping",), switch="thinking"),
+    "glm-5.1": Rules("glm-5", inline_think=True, parts=ALL, arguments=("mapping",), switch="thinking"),
+    # A later system is dropped, string arguments raise, so does a result that no calls precede; every role takes parts.
+    "minimax-m2": Rules("minimax-m2", later=(), inline_think=True, parts=ALL, arguments=("mapping",)),
+    "minimax-m2.5": Rules("minimax-m2", later=(), inline_think=True, parts=ALL, arguments=("mapping",)),
+    "minimax-m2.7": Rules("minimax-m2", later=(), inline_think=True, parts=ALL, arguments=("mapping",)),
+    # As V3, but content beside calls is printed; inline thinking is split off in answers to a user, else printed.
+    "deepseek-v3.1": Rules(
+        "deepseek-v3.1", inline_think=True, arguments=("string",), tools=False, flat_calls=False, beside_calls="given",
+        empty_answers=False, knobs=("thinking",),
+    ),
+    # The same, but content beside calls is dropped in every round but the first.
+    "deepseek-r1": Rules(
+        "deepseek-r1", inline_think=True, arguments=("string",), tools=False, flat_calls=False, beside_calls="first",
+        empty_answers=False,
+    ),
+    # Every role is a turn and takes text parts; a call without an id prints an empty one.
+    "kimi-k2": Rules(
+        "kimi-k2", openers=("system", "developer"), later=("system", "developer"), reasoning=False, parts=ALL,
+        flat_calls=False, call_id="functions.{name}:{number}",
+    ),
+    # The same; inline thinking is left in the content, where its marks would be literal control strings.
+    "kimi-k2.5": Rules(
+        "kimi-k2.5", openers=("system", "developer"), later=("system", "developer"), parts=ALL, flat_calls=False,
+        call_id="functions.{name}:{number}", typed_tools=True, knobs=("thinking",),
+    ),
+    "kimi-k2.6": Rules(
+        "kimi-k2.5", openers=("system", "developer"), later=("system", "developer"), parts=ALL, flat_calls=False,
+        call_id="functions.{name}:{number}", typed_tools=True, knobs=("thinking", "preserve_thinking"),
+    ),
+    # Every role is a turn; string arguments raise; lists of parts are printed as Python text, or raise where they are
+    # added to a string.
+    **dict.fromkeys(("nemotron-3-nano", "nemotron-3-super"), Rules(
+        "nemotron-3", openers=("system", "developer"), later=("system", "developer"), arguments=("mapping",),
+        flat_tools=True, switch="thinking",
+    )),
     # The vendor's encoder has a place for everything; results are matched to calls, so each has exactly one.
     "harmony": Rules(
         "gpt-oss", openers=("system", "developer"), later=("system", "developer"), flat_tools=True, exact_results=True,
@@ -302,6 +356,9 @@ ODD_TOOLS: tuple[JsonObject, ...] = (
 )
 # fmt: on
 
+UNTYPED = {"units", "unions", "number_enum", "any_values"}
+"""Tools with a schema that has neither a type nor a reference, an enum or an anyOf."""
+
 SCALAR_SCHEMAS: tuple[JsonObject, ...] = (
     {"type": "string"},
     {"type": "integer", "minimum": -1},
@@ -367,6 +424,8 @@ class Tools:
 
     def _tool(self) -> JsonObject:
         pool = TOOLS + ODD_TOOLS if self.rules.odd_tools else TOOLS
+        if self.rules.typed_tools:
+            pool = tuple(tool for tool in pool if tool["function"]["name"] not in UNTYPED)
         tool = self._random_tool() if self.rng.random() < 0.3 else copy.deepcopy(self.rng.choice(pool))
         flat = self.rules.flat_tools and self.rng.random() < 0.3
         return dict(tool["function"]) if flat else tool
@@ -418,7 +477,8 @@ class Tools:
         if self.rules.flat_calls and rng.random() < 0.08:
             return {"name": name, "arguments": arguments}
         function = {"name": name, "arguments": arguments}
-        return {"id": f"call_{number}", "type": "function", "function": function}
+        id_ = self.rules.call_id.format(name=name, number=number)
+        return {"id": id_, "type": "function", "function": function}
 
 
 # --- Conversations ------------------------------------------------------------------------------------------------
@@ -499,7 +559,7 @@ class Maker:
             del self.messages[-1]["content"]
 
     def _beside_calls(self) -> Any:
-        if self.rules.beside_calls == "none":
+        if self.rules.beside_calls == "none" or (self.rules.beside_calls == "first" and self.calls):
             return None
         return self.rng.choices((None, "", self.texts.text()), (3, 1, 4))[0]
 
@@ -579,6 +639,9 @@ class Maker:
             self.messages.insert(place, self._instruction(self.rules.later))
 
     def _kwargs(self) -> JsonObject:
+        if self.rules.knobs:
+            names = (*self.rules.knobs, *(["enable_thinking"] if self.rules.switch == "thinking" else []))
+            return {name: self._chance(0.5) for name in names if self._chance(0.67)}
         if self.rules.switch == "thinking" and self._chance(0.67):
             return {"enable_thinking": self._chance(0.5)}
         if self.rules.switch == "effort" and self._chance(0.75):
@@ -704,6 +767,28 @@ def _refused_qwen3_instruct() -> list[Refusal]:
     return [*_refused_qwen3(), *_reasoning_dropped()]
 
 
+def _refused_qwen3_vl() -> list[Refusal]:
+    return [
+        *_roles_dropped(),
+        *_reasoning_dropped(),
+        _drops("second_system", _system(), _system(MARK), _user()),
+        _drops("later_system", _user(), _system(MARK), _user("more")),
+        _drops("image_part", _user(), _says([*_parts("look"), {"type": "image", "image": MARK}]), prompt=False),
+        _raises("call_without_arguments", _user(), _says(None, tool_calls=[{"function": {"name": "f"}}])),
+        _raises("content_number", _user(7)),
+    ]
+
+
+def _refused_qwen3_vl_thinking() -> list[Refusal]:
+    bare_call = {"function": {"name": "f"}}
+    return [
+        *_roles_dropped(),
+        *_inline_leftovers(),
+        _raises("call_without_arguments", _user(), _says(None, tool_calls=[bare_call])),
+        _raises("content_number", _user(7)),
+    ]
+
+
 def _refused_qwen35() -> list[Refusal]:
     image = {"type": "image", "image": "x.png"}
     return [
@@ -733,6 +818,26 @@ def _refused_glm45() -> list[Refusal]:
     ]
 
 
+def _refused_glm51() -> list[Refusal]:
+    tool, bare_call = TOOLS[1], {"function": {"name": "f"}}
+    picture = {"type": "image_url", "image_url": {"url": MARK}}
+    declared, unknown = ({"type": "tool_reference", "name": name} for name in ("no_parameters", MARK))
+    return [
+        *_roles_dropped(),
+        *_inline_leftovers(),
+        _drops("image_part", _user([*_parts("look"), picture])),
+        _drops("untyped_part", _user([{"text": MARK}])),
+        _drops("tool_output_items", _user(), _tool([{"output": MARK}])),
+        _drops("reference_to_an_undeclared_tool", _user(), _tool([declared, unknown]), tools=[tool]),
+        _drops("reference_in_a_question", _user([*_parts("look"), unknown]), tools=[tool]),
+        _drops("reference_behind_text", _user(), _tool([*_parts("result"), unknown]), tools=[tool]),
+        _drops("text_behind_a_reference", _user(), _tool([declared, *_parts(MARK)]), tools=[tool]),
+        _raises("reference_without_tools", _user(), _tool([declared])),
+        _raises("arguments_string", _user(), _says(None, tool_calls=[_called('{"a": 1}')])),
+        _raises("call_without_arguments", _user(), _says(None, tool_calls=[bare_call])),
+    ]
+
+
 def _refused_deepseek_v3() -> list[Refusal]:
     declared = [_function("f", MARK, _object({}))]
     untyped = {"id": "call_0", "function": {"name": "f", "arguments": "{}"}}
@@ -750,6 +855,40 @@ def _refused_deepseek_v3() -> list[Refusal]:
         _raises("user_parts", _user(_parts("question"))),
         _raises("system_parts", _system(_parts("rules")), _user()),
         _raises("tool_parts", _user(), _says(None, tool_calls=[_called("{}")]), _tool(_parts("result"))),
+    ]
+
+
+def _reasoning_twice() -> Refusal:
+    """Reasoning given apart, and `</think>` in the content all the same."""
+    twice = _says(f"{MARK}</think>answer", reasoning_content="r")
+    return _drops("close_beside_reasoning", _user(), twice, prompt=False)
+
+
+def _refused_deepseek_v31() -> list[Refusal]:
+    untyped = {"id": "call_0", "function": {"name": "f"}}
+    return [
+        *_roles_dropped(),
+        *_inline_leftovers()[:2],
+        _reasoning_twice(),
+        _drops("tools", _user(), tools=[_function("f", MARK, _object({}))]),
+        _raises("arguments_mapping", _user(), _says(None, tool_calls=[_called({"a": 1})])),
+        _raises("call_without_arguments", _user(), _says(None, tool_calls=[untyped])),
+        _raises("answer_without_content", _user(), _says(None)),
+        _raises("user_parts", _user(_parts("question"))),
+        _raises("tool_parts", _user(), _says(None, tool_calls=[_called("{}")]), _tool(_parts("result"))),
+    ]
+
+
+def _refused_deepseek_r1() -> list[Refusal]:
+    called = _says(None, tool_calls=[_called("{}")])
+    spoken = _says(MARK, tool_calls=[_called("{}")])
+    kept = ("tools", "arguments_mapping", "call_without_type", "call_without_function", "answer_without_content")
+    return [
+        *_roles_dropped(),
+        *_inline_leftovers(),
+        _reasoning_twice(),
+        _drops("content_beside_later_calls", _user(), called, _tool(), spoken, _tool()),
+        *(refusal for refusal in _refused_deepseek_v3() if refusal[0] in kept or refusal[0].endswith("parts")),
     ]
 
 
@@ -781,6 +920,59 @@ def _refused_gpt_oss() -> list[Refusal]:
     ]
 
 
+def _refused_minimax_m2() -> list[Refusal]:
+    picture = {"type": "image_url", "image_url": {"url": MARK}}
+    call = _called({})
+    return [
+        *_roles_dropped(),
+        *_inline_leftovers(),
+        _drops("second_system", _system(), _system(MARK), _user()),
+        _drops("later_system", _user(), _system(MARK), _user("more")),
+        _drops("date_of_user", {**_user(), "current_date": MARK}),
+        _drops("date_of_later_system", _user(), {**_system(), "current_date": MARK}, _user("more")),
+        _drops("image_part", _user([*_parts("look"), picture])),
+        _drops("tool_extra_output_keys", _user(), _says(tool_calls=[call]), _tool([{"output": "a", "error": MARK}])),
+        _raises("date_no_text", {**_system(), "current_date": 7}, _user()),
+        _raises("location_no_text", {**_system(), "current_location": ["here"]}, _user()),
+        _raises("tool_without_call", _user(), _tool()),
+        _raises("tool_after_answer", _user(), _says(None, tool_calls=[call]), _tool(), _says(), _tool("again")),
+        _raises("arguments_string", _user(), _says(None, tool_calls=[_called('{"a": 1}')])),
+        _raises("call_without_arguments", _user(), _says(None, tool_calls=[{"function": {"name": "f"}}])),
+        _raises("flat_tool", _user(), tools=[{"type": "function", "name": "f", "description": "d"}]),
+    ]
+
+
+def _refused_nemotron3() -> list[Refusal]:
+    call = _called({})
+    return [  # inline thinking loses its surroundings only in history
+        *(_drops(name, *case.messages, _user("more")) for name, case, _ in _inline_leftovers()),
+        _drops("parts_beside_call", _user(), _says(_parts(MARK), tool_calls=[call]), _tool()),
+        _drops("parts_beside_earlier_call", _user(), _says(_parts(MARK), tool_calls=[call]), _tool(), _user("more")),
+        _raises("first_system_parts", _system(_parts("rules")), _user()),
+        _raises("first_system_parts_with_tools", _system(_parts("rules")), _user(), tools=[TOOLS[1]]),
+        _raises("system_parts", _user(), _system(_parts("rules"), "developer")),
+        _raises("developer_none", _user(), _system(None, "developer")),
+        _raises("arguments_string", _user(), _says(None, tool_calls=[_called('{"a": 1}')])),
+    ]
+
+
+def _refused_kimi() -> list[Refusal]:
+    flat = {"id": "call_0", "type": "function", "name": "f", "arguments": {"a": 1}}
+    nameless = {"type": "function", "function": {"name": MARK, "arguments": "{}"}}
+    picture = {"type": "image_url", "image_url": {"url": MARK}}
+    return [
+        _drops("image_part", _user([*_parts("look"), picture])),
+        _drops("name_of_call_without_id", _user(), _says(None, tool_calls=[nameless]), _tool()),
+        _raises("flat_call", _user(), _says(None, tool_calls=[flat]), _tool()),
+        _raises("call_without_arguments", _user(), _says(None, tool_calls=[{"id": "c", "function": {"name": "f"}}])),
+        _raises("content_number", _user(7)),
+    ]
+
+
+def _refused_kimi_k2() -> list[Refusal]:
+    return [*_refused_kimi(), *_reasoning_dropped()]
+
+
 REFUSED: dict[str, Callable[[], list[Refusal]]] = {
     "qwen3": _refused_qwen3_thinking,
     "qwen3-instruct-2507": _refused_qwen3_instruct,
@@ -790,6 +982,22 @@ REFUSED: dict[str, Callable[[], list[Refusal]]] = {
     "glm-4.5": _refused_glm45,
     "deepseek-v3": _refused_deepseek_v3,
     "gpt-oss-template": _refused_gpt_oss,
+    "qwen3-vl": _refused_qwen3_vl,
+    "qwen3-vl-thinking": _refused_qwen3_vl_thinking,
+    "qwen3.6": _refused_qwen35,
+    "glm-4.7": _refused_glm45,
+    "glm-5": _refused_glm45,
+    "glm-5.1": _refused_glm51,
+    "minimax-m2": _refused_minimax_m2,
+    "minimax-m2.5": _refused_minimax_m2,
+    "minimax-m2.7": _refused_minimax_m2,
+    "deepseek-v3.1": _refused_deepseek_v31,
+    "deepseek-r1": _refused_deepseek_r1,
+    "kimi-k2": _refused_kimi_k2,
+    "kimi-k2.5": _refused_kimi,
+    "kimi-k2.6": _refused_kimi,
+    "nemotron-3-nano": _refused_nemotron3,
+    "nemotron-3-super": _refused_nemotron3,
 }
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -28,6 +29,8 @@ import jinja2.nodes
 import jinja2.parser
 import jinja2.sandbox
 from tokenizers import Tokenizer
+
+from tests.kimi import KimiTokenizer
 
 Message = Mapping[str, Any]
 Tool = Mapping[str, Any]
@@ -49,6 +52,13 @@ class TemplateCase:
     file: str = "chat_template.jinja"
     special_tokens: Mapping[str, str] = field(default_factory=dict)
     keeps_none_content: bool = False
+    borrowed_tokenizer: str = ""
+    sorts_tools: bool = False
+
+    @property
+    def tokenizer(self) -> str:
+        """The assets folder of its tokenizer."""
+        return self.borrowed_tokenizer or self.family
 
     @property
     def path(self) -> Path:
@@ -56,6 +66,10 @@ class TemplateCase:
         stored = ROOT / "tests" / "templates" / self.family / self.file
         return stored if stored.is_file() else assets_folder() / self.family / self.file
 
+
+KIMI = ("kimi-k2", "kimi-k2.5", "kimi-k2.6")
+"""Kimi's folders: one tokenizer, of which K2 lacks the tokens for thinking and media."""
+DEEPSEEK_BOS = {"bos_token": "<\uff5cbegin\u2581of\u2581sentence\uff5c>"}
 
 TEMPLATES: dict[str, TemplateCase] = {
     "qwen3": TemplateCase("qwen3"),
@@ -68,10 +82,29 @@ TEMPLATES: dict[str, TemplateCase] = {
     # unreachable (the template then raises), so None stays for assistant messages with calls, here only.
     "deepseek-v3": TemplateCase(
         "deepseek-v3",
-        special_tokens={"bos_token": "<\uff5cbegin\u2581of\u2581sentence\uff5c>"},
+        special_tokens=DEEPSEEK_BOS,
         keeps_none_content=True,
     ),
     "gpt-oss-template": TemplateCase("gpt-oss"),
+    "qwen3-vl": TemplateCase("qwen3-vl"),
+    "qwen3-vl-thinking": TemplateCase("qwen3-vl", "chat_template.thinking.jinja"),
+    "qwen3.6": TemplateCase("qwen3.6"),
+    "glm-4.7": TemplateCase("glm-4.5", "chat_template.4.7.jinja", borrowed_tokenizer="glm-5"),
+    "glm-5": TemplateCase("glm-5"),
+    "glm-5.1": TemplateCase("glm-5", "chat_template.5.1.jinja"),
+    "minimax-m2": TemplateCase("minimax-m2", "chat_template.m2.jinja"),
+    "minimax-m2.5": TemplateCase("minimax-m2", "chat_template.m2.5.jinja"),
+    "minimax-m2.7": TemplateCase("minimax-m2"),
+    # As V3: beside calls, content must be None or a text; without the key the template raises.
+    "deepseek-v3.1": TemplateCase("deepseek-v3.1", special_tokens=DEEPSEEK_BOS, keeps_none_content=True),
+    "deepseek-r1": TemplateCase("deepseek-r1", special_tokens=DEEPSEEK_BOS, keeps_none_content=True),
+    # Kimi's tokenizer class sorts the keys of the tools before it calls the template. That of K2.5 and K2.6 also hands
+    # them over as text, `tools_ts_str` (see harness); without it the template prints JSON.
+    "kimi-k2": TemplateCase("kimi-k2", sorts_tools=True),
+    "kimi-k2.5": TemplateCase("kimi-k2.5", sorts_tools=True),
+    "kimi-k2.6": TemplateCase("kimi-k2.6", borrowed_tokenizer="kimi-k2.5", sorts_tools=True),
+    "nemotron-3-nano": TemplateCase("nemotron-3", "chat_template.nano.jinja"),
+    "nemotron-3-super": TemplateCase("nemotron-3", "chat_template.super.jinja"),
 }
 
 
@@ -85,12 +118,27 @@ def assets_folder() -> Path:
 
 def has_assets(family: str) -> bool:
     """Whether the family's tokenizer is on this machine (tests skip otherwise)."""
+    if family in KIMI:
+        return (assets_folder() / "kimi-k2" / "tiktoken.model").is_file()
     return (assets_folder() / family / "tokenizer.json").is_file()
 
 
 @cache
-def tokenizer_for(family: str) -> Tokenizer:
+def model_folder(family: str) -> Path:
+    """A folder as the model's repository has it; Kimi's gets a tokenizer_config.json of its own."""
+    if family not in KIMI:
+        return assets_folder() / family
+    folder = Path(tempfile.mkdtemp(prefix="kimi"))
+    (folder / "tiktoken.model").symlink_to((assets_folder() / "kimi-k2" / "tiktoken.model").resolve())
+    (folder / "tokenizer_config.json").write_text(json.dumps(tokenizer_for(family).config()), encoding="utf-8")
+    return folder
+
+
+@cache
+def tokenizer_for(family: str) -> Any:
     """The family's full tokenizer, added tokens included."""
+    if family in KIMI:
+        return KimiTokenizer(assets_folder() / "kimi-k2" / "tiktoken.model", thinks=family != "kimi-k2")
     return Tokenizer.from_file(str(assets_folder() / family / "tokenizer.json"))
 
 
@@ -157,6 +205,13 @@ def _without_none(message: Message, keep_content: bool) -> dict[str, Any]:
     return {key: value for key, value in message.items() if value is not None or (keep and key == "content")}
 
 
+def sorted_keys(value: Any) -> Any:
+    """The value with the keys of every mapping in it in order (Kimi's deep_sort_dict)."""
+    if isinstance(value, Mapping):
+        return {key: sorted_keys(value[key]) for key in sorted(value)}
+    return [sorted_keys(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
 def reasoning_of(message: Message) -> Any:
     """The message's reasoning under any of its names, None if it has none."""
     return next((message[key] for key in REASONING_KEYS if message.get(key) is not None), None)
@@ -193,7 +248,7 @@ def template_text(
     try:
         return _compiled(case.path).render(
             messages=template_messages(key, messages),
-            tools=None if tools is None else list(tools),
+            tools=None if tools is None else sorted_keys(tools) if case.sorts_tools else list(tools),
             documents=None,
             add_generation_prompt=add_generation_prompt,
             **known,
@@ -213,7 +268,7 @@ def template_ids(
 ) -> list[int]:
     """The ids apply_chat_template gives: the template's text through the full tokenizer."""
     text = template_text(key, messages, tools, add_generation_prompt, date=date, **kwargs)
-    return list(tokenizer_for(TEMPLATES[key].family).encode(text, add_special_tokens=False).ids)
+    return list(tokenizer_for(TEMPLATES[key].tokenizer).encode(text, add_special_tokens=False).ids)
 
 
 # --- openai-harmony -----------------------------------------------------------------------------------------------

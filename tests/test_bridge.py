@@ -19,44 +19,13 @@ import pytest
 
 from renderers import Bridge, Field, Refusal, RefusalCode, RenderersWarning, create_renderer
 from tests import oracles
-from tests.conversations import Case, JsonObject, conversations
-from tests.harness import KEYS, NAMES, encode, oracle_ids, oracle_text, renderer, text_of, token, tokenizer_family
+from tests.conversations import RULES, Case, JsonObject, conversations
+from tests.formats import FORMATS
+from tests.harness import NAMES, encode, oracle_ids, oracle_text, renderer, text_of, token, tokenizer_family
 
-CHATML = ("qwen3", "qwen3-instruct-2507", "qwen3-thinking-2507", "qwen3.5", "qwen3.5-small")
-TAGGED = ("qwen3.5", "qwen3.5-small")
-HARMONY = ("gpt-oss-template", "harmony")
-OPENED = ("qwen3-thinking-2507", "qwen3.5", "qwen3.5-small")
-"""The templates whose prompt writes into the reasoning, so that a turn without its block is never a continuation."""
-NO_REASONING = ("qwen3-instruct-2507", "deepseek-v3")
-EOS = "<｜end▁of▁sentence｜>"
+KEYS = [key for key in NAMES if key in FORMATS]
+REASONING = [key for key in KEYS if FORMATS[key].reasons]
 EXACT = 300
-
-
-@dataclass(frozen=True)
-class Format:
-    """What stands around turns, by hand from the templates.
-
-    Attributes:
-        stop: what the model ends an answer with.
-        close: what history ends an answer with.
-        seam: what follows that.
-        thought: what closes reasoning where nothing follows it.
-        opener: matches what each new turn, and the generation prompt, opens with.
-    """
-
-    stop: str
-    close: str
-    seam: str
-    thought: str
-    opener: str
-
-
-FORMATS = {
-    **{key: Format("<|im_end|>", "<|im_end|>", "\n", "\n</think>\n\n", r"<\|im_start\|>") for key in CHATML},
-    "glm-4.5": Format("<|user|>", "", "", "</think>", r"<\|(user|assistant|observation|system)\|>"),
-    "deepseek-v3": Format(EOS, EOS, "", "", "<｜User｜>|<｜Assistant｜>|<｜tool▁outputs▁(begin|end)｜>"),
-    **{key: Format("<|return|>", "<|end|>", "", "", r"<\|start\|>") for key in HARMONY},
-}
 
 
 def said(role: str, content: Any, **more: Any) -> JsonObject:
@@ -69,71 +38,23 @@ ASK, RESULT, SYSTEM = said("user", "Again?"), said("tool", "42", name="f"), said
 # --- How a model writes its turn -----------------------------------------------------------------------------------
 
 
-def thinks(key: str, kwargs: JsonObject) -> bool:
-    """The generation prompt lets the model reason."""
-    return key not in NO_REASONING and bool(kwargs.get("enable_thinking", key != "qwen3.5-small"))
-
-
-def call_text(key: str, name: str, arguments: Any) -> str:
+def call_text(key: str, name: str, arguments: Any, number: int = 0) -> str:
     """One call, opening and closing tokens included."""
-    given = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
-    if key == "deepseek-v3":
-        return f"<｜tool▁call▁begin｜>function<｜tool▁sep｜>{name}\n```json\n{given}\n```<｜tool▁call▁end｜>"
-    if key in HARMONY:
-        kind = " json" if key == "gpt-oss-template" else ""
-        return f"<|start|>assistant to=functions.{name}<|channel|>commentary{kind}<|message|>{given}<|call|>"
-    if key in CHATML and key not in TAGGED:
-        return f'<tool_call>\n{{"name": "{name}", "arguments": {given}}}\n</tool_call>'
-    values = {k: v if isinstance(v, str) else json.dumps(v, ensure_ascii=False) for k, v in arguments.items()}
-    if key == "glm-4.5":
-        pairs = "".join(f"<arg_key>{k}</arg_key>\n<arg_value>{v}</arg_value>\n" for k, v in values.items())
-        return f"<tool_call>{name}\n{pairs}</tool_call>"
-    values = {k: v if isinstance(arguments[k], (str, dict, list)) else str(arguments[k]) for k, v in values.items()}
-    pairs = "".join(f"<parameter={k}>\n{v}\n</parameter>\n" for k, v in values.items())
-    return f"<tool_call>\n<function={name}>\n{pairs}</function>\n</tool_call>"
-
-
-def thought_text(key: str, reasoning: str | None, thinking: bool) -> str:
-    """Reasoning and its close, as the model writes them behind the generation prompt."""
-    if not thinking or (key == "qwen3" and reasoning is None):
-        return ""
-    if key == "glm-4.5":
-        return f"\n<think>{reasoning or ''}</think>"
-    opened = "<think>\n" if key == "qwen3" else ""
-    return f"{opened}{reasoning or ''}\n</think>\n\n"
-
-
-def harmony_reply(key: str, reasoning: str | None, content: str | None, calls: str) -> str:
-    """Harmony messages behind `<|start|>assistant`; the template thinks where Harmony speaks beside a call."""
-    channel = "final" if not calls else "commentary" if key == "harmony" else "analysis"
-    parts = [("analysis", reasoning)] if reasoning else []
-    if content or not calls:
-        parts.append((channel, content or ""))
-    text = "".join(f"<|start|>assistant<|channel|>{where}<|message|>{what}<|end|>" for where, what in parts)
-    if not calls:
-        text = text.removesuffix("<|end|>") + "<|return|>"
-    return (text + calls).removeprefix("<|start|>assistant")
+    return FORMATS[key].call(name, FORMATS[key].spelling.arguments(arguments), number)
 
 
 def reply_text(
-    key: str, reasoning: str | None, content: str | None, calls: Sequence[JsonObject], thinking: bool, following: str
+    key: str, reasoning: str | None, content: str | None, calls: Sequence[JsonObject], thinks: bool, following: str
 ) -> str:
     """The sampled text of a turn, its stop included; `following` is the role of what comes next."""
     functions = [call.get("function", call) for call in calls]
-    written = [call_text(key, f["name"], f["arguments"]) for f in functions]
-    if key in HARMONY:
-        return harmony_reply(key, reasoning, content, "".join(written))
-    said_text = content or ""
-    if key == "deepseek-v3":
-        block = "\n".join(written)
-        return f"{said_text}<｜tool▁calls▁begin｜>{block}<｜tool▁calls▁end｜>{EOS}" if written else f"{said_text}{EOS}"
-    gap = "\n\n" if key in TAGGED else "\n"
-    if key == "glm-4.5":
-        said_text = f"\n{said_text}" if said_text.strip() else ""
-        stop = {"user": "<|user|>", "tool": "<|observation|>"}.get(following, "<|endoftext|>")
-        return f"{thought_text(key, reasoning, thinking)}{said_text}{''.join(gap + call for call in written)}{stop}"
-    joined = (gap if said_text.strip() and written else "") + "\n".join(written)
-    return f"{thought_text(key, reasoning, thinking)}{said_text}{joined}<|im_end|>"
+    written = [call_text(key, f["name"], f["arguments"], k) for k, f in enumerate(functions)]
+    return FORMATS[key].reply(reasoning, content, written, thinks, following)
+
+
+def lets_think(key: str, case: Case) -> bool:
+    """The generation prompt behind the case lets the model reason."""
+    return FORMATS[key].thinks(case.kwargs, after_result=case.messages[-1]["role"] == "tool")
 
 
 def shattered(key: str, text: str, rng: random.Random) -> list[int]:
@@ -153,24 +74,23 @@ def shattered(key: str, text: str, rng: random.Random) -> list[int]:
 # --- What must follow ----------------------------------------------------------------------------------------------
 
 
-def turns(key: str, new: Sequence[JsonObject]) -> int:
-    """How many turns the new messages make: neighbouring results share one, except in Harmony."""
-    roles = [message["role"] for message in new]
-    return sum(key in HARMONY or role != "tool" or roles[k - 1 : k] != ["tool"] for k, role in enumerate(roles))
-
-
 def tail_of(key: str, text: str, new: Sequence[JsonObject]) -> str:
     """What the oracle's text of a conversation that ends with `new` and the generation prompt has behind the close of
     the turn before `new`."""
-    ends = turns(key, new) + 1
+    ends = FORMATS[key].openers([message["role"] for message in new])
     openers = [match.start() for match in re.finditer(FORMATS[key].opener, text)]
     return FORMATS[key].seam + text[openers[-ends] :]
 
 
+def behind_marker(key: str, tail: str) -> str:
+    """A tail whose first opener the model has sampled already."""
+    return re.sub(FORMATS[key].opener, "", tail, count=1)
+
+
 def expected_tail(key: str, parsed: JsonObject, new: list[JsonObject], text: str) -> str:
-    """The tail by the oracle. DeepSeek-V3's template leaves out the openers of later rounds; there the bridge writes
-    what the first round has, so a conversation of one round is taken."""
-    if key == "deepseek-v3":
+    """The tail by the oracle. Where the template leaves out the openers of later rounds the bridge writes what the
+    first round has, so a conversation of one round is taken."""
+    if FORMATS[key].first_round_only:
         text = oracle_text(key, Case([said("user", "x"), parsed, *new], None, True))
     return tail_of(key, text, new)
 
@@ -178,12 +98,19 @@ def expected_tail(key: str, parsed: JsonObject, new: list[JsonObject], text: str
 def for_oracle(key: str, message: JsonObject) -> JsonObject:
     """A parsed reply in the spelling that the template takes."""
     calls = message.get("tool_calls", [])
-    if calls and key == "deepseek-v3":
+    if calls and not FORMATS[key].calls_beside_content:
         message = {**message, "content": message["content"] or None}
-    if calls and key == "gpt-oss-template":
-        read = [{**call["function"], "arguments": json.loads(call["function"]["arguments"])} for call in calls]
-        message = {**message, "tool_calls": [{"type": "function", "function": function} for function in read]}
+    if calls and FORMATS[key].given == "mapping":
+        message = {**message, "tool_calls": [with_mapping(call) for call in calls]}
     return message
+
+
+def with_mapping(call: JsonObject) -> JsonObject:
+    """A call whose arguments are a mapping."""
+    function, arguments = call["function"], call["function"]["arguments"]
+    if not isinstance(arguments, str):
+        return call
+    return {**call, "function": {**function, "arguments": json.loads(arguments)}}
 
 
 @dataclass(frozen=True)
@@ -198,25 +125,26 @@ class Rollout:
 
 def rollouts(key: str, seed: int) -> Iterator[Rollout]:
     """Steps cut out of generated conversations, for ever."""
+    form = FORMATS[key]
     for number, case in enumerate(conversations(key, 10**6, seed)):
         rng = random.Random(f"{key}/{seed}/{number}")
         borders = [i for i, message in enumerate(case.messages) if message["role"] == "assistant"]
         for i, after in pairwise([*borders, len(case.messages)]):
-            new = [named(message, case.messages[i]) for message in case.messages[i + 1 : after]]
-            if i == 0 or not new or (key == "deepseek-v3" and any(m["role"] == "system" for m in new)):
-                continue
-            if key in OPENED and new[0]["role"] != "tool" and rng.random() < 0.75:
-                continue  # always rewritten: a few are enough
-            history = Case(case.messages[:i], case.tools, True, case.kwargs)
             message = case.messages[i]
             calls = [call for call in message.get("tool_calls") or [] if call]
-            if key == "deepseek-v3" and calls and rng.random() < 0.5:
+            new = answered(key, case.messages[i + 1 : after], calls)
+            if i == 0 or not new or is_moved(key, new):
+                continue
+            if form.opened and new[0]["role"] != "tool" and rng.random() < 0.75:
+                continue  # always rewritten: a few are enough
+            history = Case(case.messages[:i], case.tools, True, case.kwargs)
+            if form.lone_call_is_open and calls and rng.random() < 0.5:
                 calls = [*calls, *calls][:2]  # the only number of calls after which its template closes the turn
             text = said_by(message).split("</think>")[-1]
             reasoning = oracles.reasoning_of(message)
             if rng.random() < 0.8:  # tidy, so that a template that trims rewrites nothing
                 text, reasoning = text.strip(), reasoning.strip() if reasoning else reasoning
-            reply = reply_text(key, reasoning, text, calls, thinks(key, case.kwargs), new[0]["role"])
+            reply = reply_text(key, reasoning, text, calls, lets_think(key, history), new[0]["role"])
             completion = encode(key, reply) if rng.random() < 0.8 else shattered(key, reply, rng)
             try:
                 yield Rollout(history, oracle_ids(key, history), completion, new)
@@ -224,11 +152,34 @@ def rollouts(key: str, seed: int) -> Iterator[Rollout]:
                 continue
 
 
-def named(message: JsonObject, asked: JsonObject) -> JsonObject:
-    """A result with its tool's name, since sampled calls have no ids that a result could refer to."""
-    names = {call["id"]: call["function"]["name"] for call in asked.get("tool_calls") or [] if "id" in call}
-    wanted = message.get("tool_call_id")
-    return {"name": names[wanted], **message} if wanted in names else message
+def is_moved(key: str, new: Sequence[JsonObject]) -> bool:
+    """The template moves one of the messages to the start."""
+    return FORMATS[key].later_system == "DependsOnHistory" and any(message["role"] == "system" for message in new)
+
+
+def answered(key: str, new: Sequence[JsonObject], calls: Sequence[JsonObject]) -> list[JsonObject]:
+    """New messages whose results name their tool, since sampled calls have no ids that a result could refer to, or
+    have the ids that the model samples."""
+    places = {call["id"]: k for k, call in enumerate(calls) if "id" in call}
+    found = []
+    for message in new:
+        k = places.get(message.get("tool_call_id", ""))
+        if k is not None:
+            name = calls[k]["function"]["name"]
+            message = {"name": name, **message, **sampled_id(key, name, k)}
+        found.append(message)
+    return found
+
+
+def sampled_id(key: str, name: str, number: int) -> JsonObject:
+    """The id of a call that the model spelt, as its result refers to it."""
+    call_id = FORMATS[key].spelling.call_id
+    return {"tool_call_id": call_id(name, number)} if call_id else {}
+
+
+def result_of(key: str, text: str = "42", number: int = 0) -> JsonObject:
+    """A result of a sampled call of the tool `f`."""
+    return said("tool", text, name="f", **sampled_id(key, "f", number))
 
 
 def said_by(message: JsonObject) -> str:
@@ -268,8 +219,8 @@ def test_a_bridge_is_the_full_render(key: str) -> None:
         carried = step.prompt + step.completion
         assert bridge.rendered[: len(carried)] == carried
         tail = expected_tail(key, reply, step.new, text)
-        if key == "glm-4.5" and step.completion[-1] != token(key, "<|endoftext|>"):
-            tail = re.sub(FORMATS[key].opener, "", tail, count=1)  # the model has sampled it already
+        if FORMATS[key].stops_open_turns and step.completion[-1] != token(key, FORMATS[key].end_of_text):
+            tail = behind_marker(key, tail)
         assert bridge.rendered[len(carried) :] == encode(key, tail)
         if ids[: len(carried)] == carried:
             assert bridge.rendered == ids
@@ -300,7 +251,7 @@ def check_attribution(bridge: Bridge, carried: list[int], new: list[JsonObject])
 def test_words_of_a_bridge_belong_to_the_new_messages(key: str) -> None:
     """A distinctive word of each new message is attributed to that message's index among the new ones, as content."""
     prompt, completion = step_of(key, "call")
-    new = [said("tool", "one zqalpha", name="f"), said("tool", "two zqbeta", name="f"), said("user", "three zqgamma")]
+    new = [result_of(key, "one zqalpha"), result_of(key, "two zqbeta"), said("user", "three zqgamma")]
     doc = renderer(key).bridge_to_next_turn(prompt, completion, new)
     assert doc is not None
     check_attribution(Bridge(doc), prompt + completion, new)
@@ -319,11 +270,10 @@ def step_of(key: str, kind: str, **kwargs: Any) -> tuple[list[int], list[int]]:
     """A prompt and a completion of one kind: "answer", "call", "content" and "reasoning" (both cut)."""
     history = [said("user", "Hi?")]
     prompt = oracle_ids(key, Case(history, None, True, kwargs))
-    arguments: Any = '{"a": "b"}' if key == "deepseek-v3" else {"a": "b"}
-    calls = [{"name": "f", "arguments": arguments}] if kind == "call" else []
-    reasoning = None if key in NO_REASONING else "So so."
-    thinking = thinks(key, kwargs)
-    text = reply_text(key, reasoning, None if calls else "Well well.", calls, thinking, "tool" if calls else "user")
+    calls = [{"name": "f", "arguments": FORMATS[key].arguments({"a": "b"})}] if kind == "call" else []
+    reasoning = "So so." if FORMATS[key].reasons else None
+    thinks = FORMATS[key].thinks(kwargs)
+    text = reply_text(key, reasoning, None if calls else "Well well.", calls, thinks, "tool" if calls else "user")
     if kind == "content":
         text = text[: text.index("Well") + 8]
     elif kind == "reasoning":
@@ -331,14 +281,18 @@ def step_of(key: str, kind: str, **kwargs: Any) -> tuple[list[int], list[int]]:
     return prompt, encode(key, text)
 
 
-NEW: tuple[list[JsonObject], ...] = ([ASK], [RESULT], [RESULT, RESULT], [RESULT, ASK], [ASK, ASK])
+def new_messages(key: str, results: bool = True) -> list[list[JsonObject]]:
+    """Messages of all kinds that may follow a turn, with results or without."""
+    result = result_of(key)
+    with_results = [[result], [result, result], [result, ASK]]
+    return [[ASK], *(with_results if results else []), [ASK, ASK]]
 
 
 def behind(key: str, close: str, new: list[JsonObject], **kwargs: Any) -> str:
     """A close and the new messages behind a turn without calls, as the oracle writes them."""
-    history = [said("user", "x"), said("assistant", "" if key == "deepseek-v3" else "y")]
-    calls = [{"name": "f", "arguments": {}}]
-    if new[0]["role"] == "tool" and key in HARMONY:
+    history = [said("user", "x"), said("assistant", "y")]
+    if new[0]["role"] == "tool" and FORMATS[key].results_need_calls:
+        calls = [{"id": "c", "type": "function", "function": {"name": "f", "arguments": FORMATS[key].arguments({})}}]
         history = [said("user", "x"), said("assistant", None, tool_calls=calls)]
     return close + tail_of(key, oracle_text(key, Case([*history, *new], None, True, kwargs)), new)
 
@@ -346,7 +300,7 @@ def behind(key: str, close: str, new: list[JsonObject], **kwargs: Any) -> str:
 @pytest.mark.parametrize("key", KEYS)
 def test_an_answer_cut_short_is_closed_as_the_format_closes_it(key: str) -> None:
     """After a length cut inside the answer the turn's close and the seam are written, and none of it is trained."""
-    for new in NEW if key not in HARMONY else NEW[::4]:
+    for new in new_messages(key, not FORMATS[key].results_need_calls):
         prompt, completion = step_of(key, "content")
         bridge = renderer(key).explain_bridge(prompt, completion, new)
         assert bridge.rendered is not None, bridge.refusal
@@ -356,15 +310,15 @@ def test_an_answer_cut_short_is_closed_as_the_format_closes_it(key: str) -> None
         check_attribution(bridge, prompt + completion, new)
 
 
-@pytest.mark.parametrize("key", [key for key in KEYS if key not in NO_REASONING])
+@pytest.mark.parametrize("key", REASONING)
 def test_reasoning_cut_short_is_closed_before_the_turn_is(key: str) -> None:
     """After a length cut inside reasoning the reasoning's close is written, then the turn's, then the seam."""
-    kwargs = {"enable_thinking": True} if key == "qwen3.5-small" else {}
-    for new in (NEW[0], NEW[4]):
+    kwargs = FORMATS[key].thinking_on
+    for new in new_messages(key, results=False):
         prompt, completion = step_of(key, "reasoning", **kwargs)
         bridge = renderer(key, **kwargs).explain_bridge(prompt, completion, new)
         assert bridge.rendered is not None, bridge.refusal
-        close = FORMATS[key].thought + FORMATS[key].close
+        close = FORMATS[key].close_reasoning + FORMATS[key].close
         want = behind(key, close, new, **kwargs)
         assert bridge.rendered[: len(prompt + completion)] == prompt + completion
         assert text_of(key, bridge.rendered[len(prompt + completion) :]) == want
@@ -375,17 +329,17 @@ def test_reasoning_cut_short_is_closed_before_the_turn_is(key: str) -> None:
 @pytest.mark.parametrize("key", KEYS)
 def test_a_cut_anywhere_in_a_turn(key: str) -> None:
     """Cut behind any token of a turn with reasoning and a call, the bridge keeps all of it and closes what is open,
-    reasoning before the turn; it refuses inside a call, and else only in Harmony's headers and DeepSeek's block of
-    calls."""
+    reasoning before the turn; it refuses inside a call, or a block of calls that counts only as a whole, and else only
+    in Harmony's headers."""
     prompt, completion = step_of(key, "call")
-    opening = {"deepseek-v3": "<｜tool▁calls▁begin｜>", "gpt-oss-template": " to=", "harmony": " to="}
-    begin, end = opening.get(key, "<tool_call>"), "</tool_call>"
+    form = FORMATS[key]
+    begin, whole = form.spelling.opening, form.spelling.end if form.whole_call is None else form.whole_call
     assert begin in text_of(key, completion)
     for n in range(len(completion)):
         bridge = renderer(key).explain_bridge(prompt, completion[:n], [ASK])
         text = text_of(key, completion[:n])
-        header = key in HARMONY and re.search(r"(^|<\|start\|>)[^<]*(<\|channel\|>[^<]*)?$", text) is not None
-        if header or (begin in text and end not in text):
+        header = form.is_messages and re.search(r"(^|<\|start\|>)[^<]*(<\|channel\|>[^<]*)?$", text) is not None
+        if header or (begin in text and not (whole and whole in text)):
             assert bridge.refusal is not None
             assert bridge.refusal.code is RefusalCode.CUT_INSIDE_CALL
         else:
@@ -393,20 +347,21 @@ def test_a_cut_anywhere_in_a_turn(key: str) -> None:
             assert bridge.rendered[: len(prompt) + n] == prompt + completion[:n]
             thinking = (text_of(key, prompt) + text).rpartition("<think>")[2]
             reasons = "<think>" in text_of(key, prompt) + text and "</think>" not in thinking
-            close = "" if text.endswith("<|end|>") else FORMATS[key].close
-            want = behind(key, (FORMATS[key].thought if reasons else "") + close, [ASK])
+            block = form.spelling.block[2] if begin in text and form.spelling.block[2] not in text else ""
+            close = "" if text.endswith(form.close) else block + form.close
+            want = behind(key, (form.close_reasoning if reasons else "") + close, [ASK])
             assert text_of(key, bridge.rendered[len(prompt) + n :]) == want
             check_attribution(bridge, prompt + completion[:n], [ASK])
 
 
-@pytest.mark.parametrize("key", [key for key in KEYS if key not in HARMONY and key != "deepseek-v3"])
+@pytest.mark.parametrize("key", [key for key in KEYS if FORMATS[key].whole_call != ""])
 def test_a_cut_behind_a_whole_call_is_closed(key: str) -> None:
     """A call that was sampled to its end counts, also where the stop behind it was not sampled any more."""
     prompt, completion = step_of(key, "call")
-    bridge = renderer(key).explain_bridge(prompt, completion[:-1], [RESULT])
+    bridge = renderer(key).explain_bridge(prompt, completion[:-1], [result_of(key)])
     assert bridge.rendered is not None, bridge.refusal
     tail = text_of(key, bridge.rendered[len(prompt) + len(completion) - 1 :])
-    assert tail == behind(key, FORMATS[key].close, [RESULT])
+    assert tail == behind(key, FORMATS[key].close, [result_of(key)])
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -414,12 +369,12 @@ def test_an_empty_completion(key: str) -> None:
     """Nothing sampled at all: the open turn is closed as it stands, or refused where that is a header (Harmony)."""
     prompt, _ = step_of(key, "answer")
     bridge = renderer(key).explain_bridge(prompt, [], [ASK])
-    if key in HARMONY:
+    if FORMATS[key].is_messages:
         assert bridge.refusal is not None
         assert bridge.refusal.code is RefusalCode.CUT_INSIDE_CALL
         return
     assert bridge.rendered is not None
-    close = FORMATS[key].thought if key in ("qwen3-thinking-2507", "qwen3.5") else ""
+    close = FORMATS[key].close_reasoning if FORMATS[key].opened and FORMATS[key].thinks({}) else ""
     assert bridge.rendered == prompt + encode(key, behind(key, close + FORMATS[key].close, [ASK]))
 
 
@@ -430,47 +385,50 @@ def test_an_empty_completion(key: str) -> None:
 def test_a_user_turn_after_a_tool_turn_bridges(key: str) -> None:
     """Several results, and a user's words behind them, follow the calls in one bridge."""
     prompt, completion = step_of(key, "call")
-    for new in ([RESULT, ASK], [RESULT, RESULT, ASK], [RESULT, ASK, ASK], [RESULT], [RESULT, RESULT, RESULT]):
-        if key != "glm-4.5" or new[0]["role"] == "tool":
-            doc = renderer(key).bridge_to_next_turn(prompt, completion, new)
-            assert doc is not None
-            assert doc[: len(prompt + completion)] == prompt + completion
+    result = result_of(key)
+    for new in ([result, ASK], [result, result, ASK], [result, ASK, ASK], [result], [result, result, result]):
+        doc = renderer(key).bridge_to_next_turn(prompt, completion, new)
+        assert doc is not None
+        assert doc[: len(prompt + completion)] == prompt + completion
 
 
+OPENED_BY_STOPS = [key for key in KEYS if FORMATS[key].stops_open_turns]
+
+
+@pytest.mark.parametrize("key", OPENED_BY_STOPS)
 @pytest.mark.parametrize(("kind", "new", "fits"), [
     ("answer", [ASK], True), ("answer", [ASK, ASK], True), ("call", [RESULT], True), ("call", [RESULT, ASK], True),
     ("answer", [RESULT], False), ("call", [ASK], False), ("answer", [SYSTEM, ASK], False), ("call", [SYSTEM], False),
 ])  # fmt: skip
-def test_a_sampled_marker_of_glm(kind: str, new: list[JsonObject], fits: bool) -> None:
+def test_a_sampled_marker_of_the_next_turn(key: str, kind: str, new: list[JsonObject], fits: bool) -> None:
     """The marker of the next turn that the model sampled is used if it fits, never doubled, and refused otherwise."""
-    key = "glm-4.5"
     prompt, completion = step_of(key, kind)
     bridge = renderer(key).explain_bridge(prompt, completion, new)
     if not fits:
-        assert bridge.refusal is not None
-        assert bridge.refusal.code is RefusalCode.WRONG_MARKER
-        assert bridge.rendered is None
+        refused_with(bridge, RefusalCode.WRONG_MARKER)
         return
     assert bridge.rendered is not None
     markers = [id_ for id_ in bridge.rendered[len(prompt) :] if re.fullmatch(FORMATS[key].opener, text_of(key, [id_]))]
-    assert len(markers) == turns(key, new) + 1
-    assert bridge.rendered[len(prompt + completion)] == encode(key, "\n")[0]
+    assert len(markers) == FORMATS[key].openers([message["role"] for message in new])
+    assert text_of(key, bridge.rendered[len(prompt + completion) :]) == behind_marker(key, behind(key, "", new))
 
 
-def test_a_system_turn_behind_glm() -> None:
+@pytest.mark.parametrize("key", OPENED_BY_STOPS)
+def test_a_system_turn_behind_an_end_of_text(key: str) -> None:
     """A system message needs a marker that the model never samples: it follows an end-of-text, and nothing else."""
-    prompt, completion = step_of("glm-4.5", "answer")
-    ended = [*completion[:-1], token("glm-4.5", "<|endoftext|>")]
-    doc = renderer("glm-4.5").bridge_to_next_turn(prompt, ended, [SYSTEM, ASK])
+    prompt, completion = step_of(key, "answer")
+    ended = [*completion[:-1], token(key, FORMATS[key].end_of_text)]
+    doc = renderer(key).bridge_to_next_turn(prompt, ended, [SYSTEM, ASK])
     assert doc is not None
-    assert text_of("glm-4.5", doc[len(prompt + ended) :]) == "<|system|>\nBe brief.<|user|>\nAgain?<|assistant|>"
+    assert text_of(key, doc[len(prompt + ended) :]) == behind(key, "", [SYSTEM, ASK])
+    assert text_of(key, doc[len(prompt + ended) :]).startswith("<|system|>")
 
 
-@pytest.mark.parametrize("key", [*CHATML, "glm-4.5"])
+@pytest.mark.parametrize("key", [key for key in KEYS if FORMATS[key].end_of_text])
 def test_end_of_text_instead_of_the_turn_close(key: str) -> None:
     """The other stop token stays where it was sampled, and the close that history needs is written behind it."""
     prompt, completion = step_of(key, "answer")
-    ended = [*completion[:-1], token(key, "<|endoftext|>")]
+    ended = [*completion[:-1], token(key, FORMATS[key].end_of_text)]
     bridge = renderer(key).explain_bridge(prompt, ended, [ASK])
     assert bridge.rendered is not None, bridge.refusal
     assert bridge.rendered == prompt + ended + encode(key, behind(key, FORMATS[key].close, [ASK]))
@@ -482,23 +440,23 @@ def test_a_stop_in_the_middle_is_refused(key: str) -> None:
     for kind in ("answer", "call"):
         prompt, completion = step_of(key, kind)
         for rest in (encode(key, "more"), encode(key, "\n"), encode(key, " more") + completion, completion[-1:]):
-            bridge = renderer(key).explain_bridge(prompt, completion + rest, [RESULT, ASK])
+            bridge = renderer(key).explain_bridge(prompt, completion + rest, [result_of(key), ASK])
             refused_with(bridge, RefusalCode.TOKENS_AFTER_STOP)
 
 
 def test_a_stop_after_each_call_of_harmony_is_kept() -> None:
     """Harmony writes a stop behind every call, so another call behind one is no surplus: it stays verbatim."""
     prompt, completion = step_of("harmony", "call")
-    again = encode("harmony", call_text("harmony", "f", {"a": 1}))
+    again = encode("harmony", "<|start|>assistant" + call_text("harmony", "f", {"a": 1}))
     doc = renderer("harmony").bridge_to_next_turn(prompt, completion + again, [RESULT, RESULT])
     assert doc is not None
     assert doc[: len(prompt + completion + again)] == prompt + completion + again
 
 
-@pytest.mark.parametrize("key", [key for key in KEYS if key not in NO_REASONING])
+@pytest.mark.parametrize("key", REASONING)
 def test_a_stop_inside_reasoning_is_refused(key: str) -> None:
     """Reasoning that ended in a stop without a close may have been the answer: nobody can tell, so no bridge."""
-    kwargs = {"enable_thinking": True} if key == "qwen3.5-small" else {}
+    kwargs = FORMATS[key].thinking_on
     prompt, completion = step_of(key, "reasoning", **kwargs)
     stopped = [*completion, token(key, FORMATS[key].stop)]
     refused_with(renderer(key, **kwargs).explain_bridge(prompt, stopped, [ASK]), RefusalCode.REASONING_OPEN)
@@ -528,23 +486,19 @@ def test_what_is_refused_whatever_was_sampled(key: str) -> None:
     refused_with(r.explain_bridge(prompt, completion, []), RefusalCode.NO_NEW_MESSAGES)
     for new in ([said("assistant", "x")], [ASK, said("assistant", "x"), ASK]):
         refused_with(r.explain_bridge(prompt, completion, new), RefusalCode.ASSISTANT_IN_EXTENSION)
-    for role in ("critic", "function", *(() if key in HARMONY else ("developer",))):
+    for role in FORMATS[key].refused_roles:
         refused_with(r.explain_bridge(prompt, completion, [said(role, "x")]), RefusalCode.ROLE_REFUSED)
     assert r.bridge_to_next_turn(prompt, completion, []) is None
 
 
 @pytest.mark.parametrize("key", KEYS)
 def test_a_system_message_behind_a_turn(key: str) -> None:
-    """Where the template takes a later system message the bridge writes it; DeepSeek moves it to the front and Qwen3.5
-    refuses it, so there is no bridge."""
+    """Where the template takes a later system message the bridge writes it; where it moves it to the front, refuses
+    it, or needs a marker that was not sampled, there is no bridge."""
     prompt, completion = step_of(key, "answer")
     bridge = renderer(key).explain_bridge(prompt, completion, [SYSTEM, ASK])
-    if key == "deepseek-v3":
-        refused_with(bridge, RefusalCode.DEPENDS_ON_HISTORY)
-    elif key in TAGGED:
-        refused_with(bridge, RefusalCode.ROLE_REFUSED)
-    elif key == "glm-4.5":
-        refused_with(bridge, RefusalCode.WRONG_MARKER)
+    if FORMATS[key].later_system:
+        refused_with(bridge, RefusalCode(FORMATS[key].later_system))
     else:
         assert bridge.rendered is not None
 
@@ -579,11 +533,13 @@ def test_any_completion_is_kept_or_refused(key: str) -> None:
     controls = [*reply.marks, *reply.stops, *reply.call_ends]
     words = ["\n", "\n\n", "f", ' {"a": 1}', "<function=f>\n", "</function>", " to=functions.f", "final", "analysis"]
     prompt, _ = step_of(key, "answer")
+    kinds = new_messages(key)[: 1 if FORMATS[key].results_need_calls else None]
+    tails = [behind(key, "", new) for new in kinds]
     codes: Counter[RefusalCode | None] = Counter()
     for _ in range(300):
         text = "".join(rng.choice(controls if rng.random() < 0.4 else words) for _ in range(rng.randint(0, 12)))
         completion = encode(key, text)
-        new = rng.choice(NEW[:1] if key in HARMONY else NEW)
+        new = rng.choice(kinds)
         bridge = renderer(key).explain_bridge(prompt, completion, new)
         codes[bridge.refusal.code if bridge.refusal else None] += 1
         assert (bridge.rendered is None) != (bridge.refusal is None)
@@ -591,9 +547,9 @@ def test_any_completion_is_kept_or_refused(key: str) -> None:
             check_attribution(bridge, prompt + completion, new)
             assert bridge.rendered[: len(prompt + completion)] == prompt + completion
             added = bridge.rendered[len(prompt + completion) :]
-            tail = behind(key, "", new)
-            marker = key == "glm-4.5" and text.endswith(("<|user|>", "<|observation|>"))
-            assert text_of(key, added).endswith(re.sub(FORMATS[key].opener, "", tail, count=1) if marker else tail)
+            tail = tails[kinds.index(new)]
+            marker = FORMATS[key].stops_open_turns and text.endswith((FORMATS[key].stop, FORMATS[key].call_stop))
+            assert text_of(key, added).endswith(behind_marker(key, tail) if marker else tail)
     assert codes[None] >= 5
     assert codes[RefusalCode.TOKENS_AFTER_STOP] >= 5
 
@@ -601,14 +557,19 @@ def test_any_completion_is_kept_or_refused(key: str) -> None:
 # --- Prompts -------------------------------------------------------------------------------------------------------
 
 
+def answer_behind_results(key: str) -> list[int]:
+    """A sampled answer to a tool's result, without reasoning where that prompt does not let the model reason."""
+    thinks = FORMATS[key].thinks({}, after_result=True)
+    return encode(key, reply_text(key, "So so." if thinks else None, "Well well.", [], thinks, "user"))
+
+
 @pytest.mark.parametrize("key", KEYS)
 def test_short_tool_rounds(key: str) -> None:
     """The words of a short earlier round at the end of the prompt are not taken for the beginning of the reply."""
-    arguments: Any = "{}" if key == "deepseek-v3" else {}
-    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": arguments}}
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": FORMATS[key].arguments({})}}
     history = [said("user", "x"), said("assistant", None, tool_calls=[call]), said("tool", "y", tool_call_id="c")]
     prompt = oracle_ids(key, Case(history, None, True))
-    _, completion = step_of(key, "answer")
+    completion = answer_behind_results(key)
     parsed = renderer(key).parse_response(completion, prompt_ids=prompt)
     assert (parsed.content, parsed.tool_calls, parsed.stopped) == ("Well well.", [], True)
     bridge = renderer(key).explain_bridge(prompt, completion, [ASK])
@@ -618,11 +579,11 @@ def test_short_tool_rounds(key: str) -> None:
     assert renderer(key).bridge_to_next_turn(prompt, cut, [ASK]) is not None
 
 
-@pytest.mark.parametrize("key", [key for key in KEYS if key not in NO_REASONING])
+@pytest.mark.parametrize("key", REASONING)
 def test_a_turn_sampled_in_two_parts(key: str) -> None:
     """A turn that was interrupted and resumed, so that its prompt ends deep inside the reasoning, is closed like one
     that was sampled in one go."""
-    kwargs = {"enable_thinking": True} if key == "qwen3.5-small" else {}
+    kwargs = FORMATS[key].thinking_on
     prompt, _ = step_of(key, "answer", **kwargs)
     reply = encode(key, reply_text(key, "So so. " * 60, "Well well.", [], True, "user"))
     for end in (150, len(reply)):
@@ -653,8 +614,7 @@ def test_results_of_parallel_calls_are_never_given_another_tools_name() -> None:
     means once results come in another order: it must name the right tool or refuse."""
     key = "harmony"
     prompt, _ = step_of(key, "answer")
-    text = call_text(key, "f", {}) + call_text(key, "g", {})
-    completion = encode(key, text.removeprefix("<|start|>assistant"))
+    completion = encode(key, FORMATS[key].spelling.join([call_text(key, "f", {}), call_text(key, "g", {})]))
     given = [{"id": f"id_{name}", "type": "function", "function": {"name": name, "arguments": {}}} for name in "fg"]
     new = [said("tool", "of g", tool_call_id="id_g"), said("tool", "of f", tool_call_id="id_f")]
     whole = [said("user", "Hi?"), said("assistant", None, tool_calls=given), *new]
@@ -671,7 +631,7 @@ def with_template(key: str) -> Any:
     """What `create_renderer` takes for a Hugging Face tokenizer: the real tokenizer and the real template."""
     case = oracles.TEMPLATES[key]
     return SimpleNamespace(
-        backend_tokenizer=oracles.tokenizer_for(case.family),
+        backend_tokenizer=oracles.tokenizer_for(case.tokenizer),
         chat_template=case.path.read_text(encoding="utf-8"),
         name_or_path="somewhere/else",
         special_tokens_map={},
@@ -681,15 +641,15 @@ def with_template(key: str) -> Any:
 
 def strips_by_oracle(key: str, new: list[JsonObject]) -> bool:
     """Whether the template takes reasoning out of a turn that the prompt let reason, once `new` follows it."""
-    if not thinks(key, {}):
+    if not FORMATS[key].thinks({}):
         return False
-    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": {}}}
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": FORMATS[key].arguments({})}}
     calls = {"tool_calls": [call]} if new[0]["role"] == "tool" else {}
     turn = said("assistant", None if calls else "y", reasoning_content="zqthought", **calls)
     return "zqthought" not in oracle_text(key, Case([said("user", "x"), turn, *new], None, True))
 
 
-@pytest.mark.parametrize("key", oracles.TEMPLATES)
+@pytest.mark.parametrize("key", [key for key in KEYS if key in oracles.TEMPLATES])
 def test_retention_by_style_of_call(key: str) -> None:
     """`create_renderer(tokenizer)` declines where the template would now strip reasoning, and extends everywhere else;
     with a name, "auto" included, it always extends; "template" never does, and what is asked for is what holds."""
@@ -700,11 +660,11 @@ def test_retention_by_style_of_call(key: str) -> None:
         "auto": lambda **more: create_renderer(tokenizer, "auto", **more),
         "named": lambda **more: create_renderer(tokenizer, name, **NAMES[key][1], **more),
     }
-    steps = {"user": ("answer", [ASK]), "tool": ("call", [RESULT]), "both": ("call", [RESULT, ASK])}
+    result = result_of(key)
+    steps = {"user": ("answer", [ASK]), "tool": ("call", [result]), "both": ("call", [result, ASK])}
     strips = {kind: strips_by_oracle(key, new) for kind, (_, new) in steps.items()}
-    free = key in ("qwen3-instruct-2507", "deepseek-v3", "qwen3.5-small")
-    both = not free and key not in HARMONY  # Harmony strips reasoning behind an answer only
-    assert strips == {"user": not free, "tool": False, "both": both}
+    drops = FORMATS[key].drops_reasoning if FORMATS[key].thinks({}) else ""
+    assert strips == {"user": drops != "", "tool": drops == "always", "both": drops in ("question", "always")}
     for door, make in made.items():
         for retention in (None, "tool_cycle", "all", "template"):
             r = make() if retention is None else make(thinking_retention=retention)
@@ -720,16 +680,17 @@ def test_retention_by_style_of_call(key: str) -> None:
                     assert bridge.rendered is not None, (door, retention, kind, bridge.refusal)
 
 
-@pytest.mark.parametrize("key", ["qwen3", "qwen3.5", "glm-4.5"])
+@pytest.mark.parametrize("key", [key for key in KEYS if FORMATS[key].option])
 def test_retention_where_the_prompt_closed_the_reasoning(key: str) -> None:
     """With thinking off there is nothing to strip from what is sampled, so a bridge extends at a new question."""
-    r = create_renderer(with_template(key), enable_thinking=False)
+    off: dict[str, Any] = {FORMATS[key].option: False}
+    r = create_renderer(with_template(key), **off)
     assert r.thinking_retention == "tool_cycle"
-    bridge = r.explain_bridge(*step_of(key, "answer", enable_thinking=False), [ASK])
+    bridge = r.explain_bridge(*step_of(key, "answer", **off), [ASK])
     assert bridge.rendered is not None, bridge.refusal
 
 
-@pytest.mark.parametrize("key", [key for key in CHATML if key not in NO_REASONING])
+@pytest.mark.parametrize("key", [key for key in REASONING if FORMATS[key].wraps_results])
 def test_retention_behind_wrapped_results(key: str) -> None:
     """A user message that wraps tool results is no new question to the template, which keeps the reasoning."""
     r = create_renderer(with_template(key))
@@ -802,8 +763,8 @@ def rollout_messages(key: str, rng: random.Random) -> list[JsonObject]:
     for _ in range(rng.randint(1, 3)):
         messages.append(said("user", f"question {number}"))
         for _ in range(rng.randint(0, 2)):
-            count = 1 if key == "gpt-oss-template" else rng.randint(1, 2)
-            arguments: Any = "{}" if key == "deepseek-v3" else {"n": number}
+            count = rng.randint(1, min(2, RULES[key].max_calls))
+            arguments = FORMATS[key].arguments({"n": number})
             ids = [f"call_{number}_{k}" for k in range(count)]
             function = {"name": "f", "arguments": arguments}
             calls = [{"id": id_, "type": "function", "function": function} for id_ in ids]
@@ -816,19 +777,10 @@ def rollout_messages(key: str, rng: random.Random) -> list[JsonObject]:
 
 
 def thought(key: str, rng: random.Random, number: int) -> JsonObject:
-    return {} if key in NO_REASONING or rng.random() < 0.3 else {"reasoning_content": f"thought {number}"}
+    return {} if not FORMATS[key].reasons or rng.random() < 0.3 else {"reasoning_content": f"thought {number}"}
 
 
-def assistant_turns(key: str, text: str) -> list[str]:
-    """The assistant turns of a text, in order."""
-    if key in HARMONY:
-        return re.findall(r"(?:<\|start\|>assistant(?:(?!<\|start\|>).)*)+", text, re.S)
-    borders = [match.start() for match in re.finditer(FORMATS[key].opener, text)]
-    parts = [text[a:b] for a, b in pairwise([*borders, len(text)])]
-    return [part for part in parts if re.match(r"<\|im_start\|>assistant|<\|assistant\|>", part)]
-
-
-@pytest.mark.parametrize("key", [key for key in KEYS if key != "deepseek-v3"])
+@pytest.mark.parametrize("key", [key for key in KEYS if not FORMATS[key].bare_turns])
 def test_rewritten_turns_are_what_the_oracle_rewrites(key: str) -> None:
     """The turns named, as produced and as they stand now, are those whose text the oracle prints otherwise once the
     conversation has gone on."""
@@ -836,23 +788,24 @@ def test_rewritten_turns_are_what_the_oracle_rewrites(key: str) -> None:
     found = 0
     for _ in range(60):
         messages = rollout_messages(key, rng)
-        now = assistant_turns(key, oracle_text(key, Case(messages)))
+        now = FORMATS[key].assistant_turns(oracle_text(key, Case(messages)))
         indices = [i for i, message in enumerate(messages) if message["role"] == "assistant"]
         assert len(now) == len(indices)
         want = []
         for i, text in zip(indices, now, strict=True):
-            produced = assistant_turns(key, oracle_text(key, Case(messages[: i + 1])))[-1]
+            produced = FORMATS[key].assistant_turns(oracle_text(key, Case(messages[: i + 1])))[-1]
             if produced != text:
                 want.append((i, produced, text))
         got = renderer(key).rewritten_turns(messages)
         assert [(turn.message, turn.produced, turn.now) for turn in got] == want
         found += len(want)
-    assert (found > 0) == (key not in NO_REASONING)
+    assert (found > 0) == FORMATS[key].reasons
 
 
-def test_deepseek_rewrites_nothing() -> None:
-    """DeepSeek-V3's template only appends: what it printed while a turn was the last stays the text's beginning."""
-    key, rng = "deepseek-v3", random.Random("rewritten")
+@pytest.mark.parametrize("key", [key for key in KEYS if FORMATS[key].bare_turns])
+def test_templates_that_only_append_rewrite_nothing(key: str) -> None:
+    """What DeepSeek's templates printed while a turn was the last stays the text's beginning."""
+    rng = random.Random("rewritten")
     for _ in range(60):
         messages = rollout_messages(key, rng)
         whole = oracle_text(key, Case(messages))

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from renderers._calls import json_members, load_json, typed_value
+from renderers._calls import json_members, load_json
+from renderers._tags import typed_value
 from renderers.families.gpt_oss import read_harmony_call
 from renderers.family import (
     Call,
@@ -21,11 +22,13 @@ from renderers.family import (
     read_arg_pairs,
     read_fenced_json,
     read_function_tags,
+    read_invokes,
     read_json_arguments,
     read_json_object,
     write_arg_pairs,
     write_fenced_json,
     write_function_tags,
+    write_invoke,
     write_json_object,
 )
 
@@ -351,3 +354,149 @@ def test_many_parameters_are_read() -> None:
     assert read_function_tags(f"<function=f>\n{tags}</function>", "", {}) == ReadCall("f", expected)
     assert read_arg_pairs(f"f\n{pairs}", "", {}) == ReadCall("f", expected)
     assert read_json_object(f'{{"name": "f", "arguments": {{{members}}}}}', "", {}).arguments == expected
+
+
+# --- Several <invoke>s in one text -----------------------------------------------------------------------------------
+
+
+def invokes(*calls: tuple[str, dict[str, Any]]) -> str:
+    """Calls as MiniMax-M2 writes them between the marks of a block."""
+    return "\n" + "".join(written(write_invoke, name, arguments) + "\n" for name, arguments in calls)
+
+
+@given(
+    calls=st.lists(
+        st.tuples(st.just("f"), st.dictionaries(keys.map(str.strip).filter(bool), values, max_size=3)),
+        min_size=1,
+        max_size=3,
+    )
+)
+@example(calls=[("f", {"a": "</parameter>"}), ("f", {"b": "</invoke>"})])
+@example(calls=[("f", {"a": '</invoke>\n<invoke name="g">'}), ("f", {"a": "</parameter>\n</invoke>\nwords"})])
+@example(calls=[("f", {"a": '<parameter name="b">', "b": "</parameter>\n<parameter"}), ("f", {})])
+@example(calls=[("f", {"a": "\n", "b": "", "c": " \n ", "d": "\n\n"})])
+@example(calls=[("f", {"a": '"5"', "b": "5", "c": "true", "d": "None"})])
+def test_invokes_are_read_as_written(calls: list[tuple[str, dict[str, Any]]]) -> None:
+    """Every call of a block comes back, typed by its schema, and their texts add up to the block's."""
+    text = invokes(*calls)
+    for k, (name, arguments) in enumerate(calls):
+        read = read_invokes(text, "", schema_for(arguments))
+        assert [call.status for call in read] == [Status.OK] * len(calls)
+        assert (read[k].name, read[k].arguments) == (name, arguments)
+        assert "".join(call.raw or "" for call in read) == text
+
+
+A, B = '<invoke name="f">\n<parameter name="a">1</parameter>\n</invoke>\n', '<invoke name="g">\n</invoke>'
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", [(None, None, Status.MALFORMED_STRUCTURE)]),
+        ("words", [(None, None, Status.MALFORMED_STRUCTURE)]),
+        (f"words {A}", [(None, None, Status.MALFORMED_STRUCTURE)]),
+        (A + B, [("f", {"a": 1}, Status.OK), ("g", {}, Status.OK)]),
+        (B + A, [("g", {}, Status.OK), ("f", {"a": 1}, Status.OK)]),
+        ('<invoke name="">\n</invoke>\n' + B, [(None, None, Status.MISSING_NAME), ("g", {}, Status.OK)]),
+        (f'<invoke name="h">words</invoke>{B}', [("h", {}, Status.MALFORMED_STRUCTURE), ("g", {}, Status.OK)]),
+        (f"{B} words", [("g", {}, Status.MALFORMED_STRUCTURE)]),
+        (
+            f'<invoke name="h"><parameter name="a">1</parameter><parameter name="a">2</parameter></invoke>{B}',
+            [("h", {"a": 1}, Status.MALFORMED_STRUCTURE), ("g", {}, Status.OK)],
+        ),
+        (
+            f'{A}<invoke name="h"><parameter name="a">1',
+            [("f", {"a": 1}, Status.OK), ("h", {}, Status.MALFORMED_STRUCTURE)],
+        ),
+        (f'<invoke name="h"><parameter name="a">1</invoke>\n{B}', [("h", {}, Status.MALFORMED_STRUCTURE)]),
+    ],
+)  # fmt: skip
+def test_broken_invokes(text: str, expected: list[tuple[Any, ...]]) -> None:
+    """What is wrong with one call is said of that one, as far as it can be told where it ends."""
+    read = read_invokes(text, "", {})
+    assert [(call.name, call.arguments, call.status) for call in read] == expected
+    assert "".join(call.raw or "" for call in read) == (text if read[0].raw is not None else "")
+
+
+def test_values_of_invokes() -> None:
+    """Texts stand verbatim and everything else as JSON; patched, as it was spelt in the caller's JSON."""
+    out = Writer()
+    write_invoke(Call("f", '{"a": 1.50, "b": "x\\n", "c": [1,2]}', None, "function", "call"), out, patched=True)
+    assert out.text() == (
+        '<invoke name="f">\n<parameter name="a">1.50</parameter>\n<parameter name="b">x\n</parameter>\n'
+        '<parameter name="c">[1,2]</parameter>\n</invoke>'
+    )
+    assert written(write_invoke, "f", {"a": True, "b": None, "c": {"é": 1}}) == (
+        '<invoke name="f">\n<parameter name="a">true</parameter>\n<parameter name="b">null</parameter>\n'
+        '<parameter name="c">{"é": 1}</parameter>\n</invoke>'
+    )
+
+
+OPEN = '<invoke name="f"><parameter name="x">'
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        *ADVERSARIAL,
+        ("", '<invoke name="f">', ""),
+        ("", '<invoke name="f"></invoke>', "x"),
+        ("", '<invoke name="f">x</invoke>', ""),
+        ("", '<invoke name="f">x</invoke> ', "x"),
+        ("", f"{OPEN}v</invoke>\n", ""),
+        ("", f"{OPEN}v</parameter></invoke>\n", "x"),
+        ("", f'{OPEN}v</parameter><parameter name="x">v</invoke>', ""),
+        ("", f'{OPEN}v</parameter><parameter name="x">v</parameter></invoke>', ""),
+        (OPEN, "</parameter>", "</invoke>"),
+        (OPEN, "</parameter> ", ""),
+        (OPEN, '</parameter><parameter name="', ""),
+        (OPEN, '</parameter></invoke><invoke name="', ""),
+        (OPEN, "</parameter></invoke> ", "x"),
+        (f"{OPEN}</parameter></invoke>", " ", "x"),
+        ('<invoke name="f">', " ", "x"),
+        ('<invoke name="f">x</invoke>', " ", "x"),
+        ('<invoke name="', '"', ""),
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_no_text_of_invokes_is_too_much(pattern: tuple[str, str, str]) -> None:
+    """Nor does any text take long that may hold any number of calls."""
+    first, unit, last = pattern
+    text = first + unit * (200_000 // len(unit)) + last
+    assert all(isinstance(call, ReadCall) for call in read_invokes(text, "", {"f": {}}))
+
+
+@given(text=noise)
+def test_reading_invokes_never_raises(text: str) -> None:
+    """Any text gives at least one call, good or not, and none of it is lost."""
+    for candidate in (text, OPEN + text, invokes(("f", {})) + text, f"{OPEN}{text}</parameter></invoke>"):
+        read = read_invokes(candidate, "", {"f": {"properties": {"x": {"type": "string"}}}})
+        assert read
+        assert len(read) == 1 or "".join(call.raw or "" for call in read) == candidate
+
+
+@pytest.mark.parametrize(
+    ("schema", "text", "wanted"),
+    [
+        ({"$ref": "#/$defs/text"}, "5", "5"),
+        ({"$ref": "#/$defs/whole"}, "5", 5),
+        ({"$ref": "#/$defs/missing"}, "5", 5),
+        ({"$ref": "#/$defs/loop"}, "5", 5),
+        ({"allOf": [{"$ref": "#/$defs/text"}, {"maxLength": 3}]}, "true", "true"),
+        ({"anyOf": [{"$ref": "#/$defs/text"}, {"type": "null"}]}, "null", None),
+        ({"anyOf": [{"$ref": "#/$defs/text"}, {"type": "null"}]}, "5", "5"),
+        ({"enum": ["1", "2"]}, "1", "1"),
+        ({"enum": [1, "2"]}, "1", 1),
+        ({"enum": ["1", None]}, "null", None),
+        ({"const": "true"}, "true", "true"),
+        ({"type": "number", "enum": [1, 2]}, "1", 1),
+        ({"type": ["string", "null"]}, "5", "5"),
+        ({"type": None}, "5", 5),
+    ],
+)
+def test_references_and_listed_values_type_arguments(schema: Any, text: str, wanted: Any) -> None:
+    definitions = {"text": {"type": "string"}, "whole": {"type": "integer"}, "loop": {"$ref": "#/$defs/loop"}}
+    root = {"properties": {"a": schema}, "$defs": definitions}
+    assert typed_value(text, schema, root) == wanted
+    call = read_function_tags(f"<function=f>\n<parameter=a>\n{text}\n</parameter>\n</function>", "", {"f": root})
+    assert call.arguments == {"a": wanted}

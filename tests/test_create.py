@@ -15,7 +15,7 @@ import pytest
 import tokenizers
 
 import renderers
-from renderers import BadOption, PlainRenderer, Renderer, RenderersWarning, TokenizerMismatch, create_renderer
+from renderers import BadOption, DefaultRenderer, FamilyRenderer, RenderersWarning, TokenizerMismatch, create_renderer
 from tests import oracles
 
 MESSAGES = [{"role": "user", "content": "Hello <|im_end|> 日本"}, {"role": "assistant", "content": "Hi"}]
@@ -41,7 +41,7 @@ def model_folder(tmp_path: Path, family: str, template: str | None = "chat_templ
 def test_a_local_folder_is_recognised_by_its_template(tmp_path: Path, family: str) -> None:
     """A copy or fine-tune under any name is the format its template says."""
     r = create_renderer(model_folder(tmp_path, family))
-    assert isinstance(r, Renderer)
+    assert isinstance(r, FamilyRenderer)
     assert (r.identity.name, r.identity.chosen_by) == (FAMILIES[family], "template")
 
 
@@ -58,7 +58,7 @@ def test_each_template_of_a_line_is_told_apart(
 ) -> None:
     """Checkpoints of one line with other templates get their own format and defaults."""
     r = create_renderer(model_folder(tmp_path, family, template))
-    assert isinstance(r, Renderer)
+    assert isinstance(r, FamilyRenderer)
     assert r.identity.name == name
     assert {key: getattr(r.family, key) for key in options} == options
 
@@ -148,7 +148,7 @@ def test_an_unknown_template_is_run_as_it_is(tmp_path: Path) -> None:
     )
     (folder / "chat_template.jinja").write_text(template, encoding="utf-8")
     r = create_renderer(folder, mood="gay")
-    assert isinstance(r, PlainRenderer)
+    assert isinstance(r, DefaultRenderer)
     assert r.identity.chosen_by == "fallback"
     assert r.identity.note
     safe = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Ho"}]
@@ -198,7 +198,7 @@ def test_identity_says_what_was_chosen() -> None:
     """The choice and its reason are on the renderer."""
     r = create_renderer(oracles.tokenizer_for("glm-4.5"), "glm-4.5")
     assert (r.identity.name, r.identity.chosen_by, r.identity.model) == ("glm-4.5", "name", None)
-    assert "glm-4.5" not in repr(r) or "Glm45" in repr(r)
+    assert "glm-4.5" not in repr(r) or "GLM45" in repr(r)
 
 
 def test_the_hub_is_asked_for_unknown_ids(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

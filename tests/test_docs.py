@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import shutil
 import sys
@@ -54,3 +55,13 @@ def test_links_lead_somewhere() -> None:
     for page in pages:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_page_of_families_is_up_to_date() -> None:
+    """docs/families.md is what the package itself says."""
+    spec = importlib.util.spec_from_file_location("tools_families", ROOT / "tools" / "families.py")
+    assert spec is not None
+    assert spec.loader is not None
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    assert tool.page() == (ROOT / "docs" / "families.md").read_text(encoding="utf-8"), "run `make families`"

@@ -12,7 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from renderers import BadMessage, RenderersError, RenderersWarning
-from tests.harness import KEYS, renderer
+from tests.formats import FORMATS
+from tests.harness import NAMES, renderer
+
+KEYS = [key for key in NAMES if key in FORMATS]
 
 USER = {"role": "user", "content": "hi"}
 SURROGATE = "a\ud800b"
@@ -124,6 +127,8 @@ def test_the_path_of_what_is_wrong(key: str) -> None:
     """Every format names the same field for the same mistake."""
     r = renderer(key)
     for name, messages, tools, path in BAD:
+        if name == "unknown role" and "critic" not in FORMATS[key].refused_roles:
+            continue  # a turn like others in this format
         if isinstance(messages, list):
             messages = list(messages)
         with pytest.raises(BadMessage) as caught:
@@ -132,7 +137,7 @@ def test_the_path_of_what_is_wrong(key: str) -> None:
         assert len(caught.value.problem) > 5
 
 
-@pytest.mark.parametrize("key", ["qwen3.5", "glm-4.5"])
+@pytest.mark.parametrize("key", [key for key in KEYS if not FORMATS[key].spelling.is_json])
 @pytest.mark.parametrize("arguments", ["{not json", "[1, 2]", '"text"', "[" * 100_000])
 def test_arguments_must_be_json_where_each_is_spelt(key: str, arguments: str) -> None:
     """Formats that spell every argument refuse a text that is no JSON object, naming it."""
@@ -141,7 +146,9 @@ def test_arguments_must_be_json_where_each_is_spelt(key: str, arguments: str) ->
     assert caught.value.path == "messages[1].tool_calls[0].function.arguments"
 
 
-@pytest.mark.parametrize("key", ["qwen3", "deepseek-v3", "harmony"])
+@pytest.mark.parametrize(
+    "key", [key for key in KEYS if FORMATS[key].spelling.is_json and FORMATS[key].given != "mapping"]
+)
 def test_arguments_as_text_stay_verbatim(key: str) -> None:
     """Formats that take JSON as it comes write the text unchanged, valid or not."""
     text = renderer(key).render_text([USER, call(name="f", arguments='{"a":  "caf\\u00e9", ')])

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import groupby, pairwise, takewhile
+from itertools import groupby, takewhile
 from typing import Any
 
 import pytest
@@ -14,14 +13,11 @@ import pytest
 from renderers import Field, RenderedTokens, RenderersWarning
 from tests import oracles
 from tests.conversations import Case, conversations
-from tests.harness import KEYS, oracle_ids, renderer, text_of, token, tokenizer_family
+from tests.formats import FORMATS, Place
+from tests.harness import NAMES, oracle_ids, renderer, text_of, token, tokenizer_family
 
 CONVERSATIONS = 150
-CHATML = ("qwen3", "qwen3-instruct-2507", "qwen3-thinking-2507", "qwen3.5", "qwen3.5-small")
-HARMONY = ("gpt-oss-template", "harmony")
-NO_REASONING = ("qwen3-instruct-2507", "deepseek-v3")
-NEXT_MARKERS = ("<|user|>", "<|observation|>")
-"""GLM's stops: they open the next turn, and the model samples them."""
+KEYS = [key for key in NAMES if key in FORMATS]
 
 
 def message(role: str, content: Any, **more: Any) -> dict[str, Any]:
@@ -29,11 +25,6 @@ def message(role: str, content: Any, **more: Any) -> dict[str, Any]:
 
 
 # --- The rule: generation prompt + what was sampled ----------------------------------------------------------------
-
-
-def thinks(key: str, case: Case) -> bool:
-    """The generation prompt lets the model reason."""
-    return bool(case.kwargs.get("enable_thinking", key != "qwen3.5-small"))
 
 
 def prompts(key: str, case: Case) -> Iterator[tuple[int, list[int]]]:
@@ -56,7 +47,7 @@ def end_of_turn(key: str, doc: RenderedTokens, i: int, begin: int) -> int:
     end = own[-1] + 1 if own else begin
     if end < len(doc) and doc[end] in stops:
         return end + 1
-    return end - 1 if own and text_of(key, doc[end - 1 : end]) == "<|end|>" else end
+    return end - 1 if own and text_of(key, doc[end - 1 : end]) == FORMATS[key].close else end
 
 
 def common(a: Sequence[Any], b: Sequence[Any]) -> int:
@@ -83,40 +74,16 @@ def first_new_token(key: str, prompt: Sequence[int], ids: Sequence[int]) -> int:
     return same
 
 
-def is_query(text: Any) -> bool:
-    return not (isinstance(text, str) and text.startswith("<tool_response>") and text.endswith("</tool_response>"))
-
-
 def why_no_prefix(key: str, case: Case, i: int, finished: bool) -> str:
     """The documented reason why the template makes the prompt of turn `i` no prefix of a text that goes on.
 
     `finished`: the document ends with turn `i`. An empty answer means that there is none.
     """
-    said, before, after = case.messages[i], case.messages[:i], [] if finished else case.messages[i + 1 :]
-    upto = [*before, said]
-    asked_later = any(m["role"] == "user" and is_query(m.get("content")) for m in after)
-    if key == "qwen3" and not thinks(key, case):
-        return "thinking off: the prompt's empty block is not written into history"
-    if key in CHATML and key not in NO_REASONING and asked_later:
-        return "past turn: reasoning, and the block the prompt opened, are left out once a user asks again"
-    if key == "glm-4.5" and asked_later:
-        return "past turn: reasoning of the running cycle is left out once a user asks again"
-    if key == "qwen3-thinking-2507" and not finished:
-        return "a turn of a tool cycle without reasoning has no block, which the prompt opened"
-    if key in ("qwen3.5", "qwen3.5-small", "glm-4.5") and not thinks(key, case):
-        return "thinking off, but the turn has reasoning: it stands in the block that the prompt closed empty"
-    if key == "qwen3-thinking-2507" and not any(m["role"] == "user" for m in before):
-        return "no question was asked: no turn has a block, which the prompt opened"
-    in_a_row = any(a["role"] == b["role"] == "assistant" for a, b in pairwise(upto))
-    if key in ("qwen3", "qwen3-thinking-2507") and in_a_row:
-        return "the empty block of a turn is left out once another assistant message follows it at once"
-    if key == "deepseek-v3" and any(m["role"] == "system" for m in after):
-        return "a later system text is moved to the start"
-    if key == "deepseek-v3" and said.get("tool_calls") and any(m.get("tool_calls") for m in before):
-        return "second round of calls: the template has no opener for it"
-    if key in HARMONY and (not finished or any(m["role"] == "assistant" for m in before)):
-        return "reasoning of earlier turns goes with an answer, and in Harmony comes back with a later call"
-    return ""
+    form, before = FORMATS[key], case.messages[:i]
+    thinks = form.thinks(case.kwargs, after_result=before[-1]["role"] == "tool")
+    after = [] if finished else case.messages[i + 1 :]
+    place = Place(before, case.messages[i], after, finished, thinks, form.wraps_results)
+    return next((rule.__name__ for rule in form.no_prefix if rule(place)), "")
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -140,10 +107,11 @@ def test_the_mask_is_what_was_sampled_behind_the_prompt(key: str) -> None:
 
 @pytest.mark.parametrize("key", KEYS)
 def test_where_the_prompt_is_no_prefix(key: str) -> None:
-    """That happens in documented modes only: where tokens merge across the prompt's end (ChatML, whose prompt ends in a
-    newline), or where the template spells the turn otherwise. What is trained then begins behind the common text and is
-    one stretch through the turn's last stop token."""
+    """That happens in documented modes only, and most of them do happen: where tokens merge across the end of a
+    prompt that ends in a newline, or where the template spells the turn otherwise. What is trained then begins behind
+    the common text and is one stretch through the turn's last stop token."""
     reasons: Counter[str] = Counter()
+    ends_in_white = False
     for case in conversations(key, CONVERSATIONS, seed=12):
         r = renderer(key, **case.kwargs)
         whole = r.render(case.messages, tools=case.tools)
@@ -151,7 +119,9 @@ def test_where_the_prompt_is_no_prefix(key: str) -> None:
             for doc, finished in ((r.render(case.messages[: i + 1], tools=case.tools), True), (whole, False)):
                 if doc[: len(prompt)] == prompt:
                     continue
-                merged = key in CHATML and text_of(key, doc.token_ids).startswith(text_of(key, prompt))
+                before = text_of(key, prompt)
+                ends_in_white |= before[-1:].isspace()
+                merged = before[-1:].isspace() and text_of(key, doc.token_ids).startswith(before)
                 reason = "tokens merge" if merged else why_no_prefix(key, case, i, finished)
                 assert reason, (case.messages[: i + 1], case.kwargs, text_of(key, prompt[-12:]))
                 reasons[reason] += 1
@@ -161,8 +131,8 @@ def test_where_the_prompt_is_no_prefix(key: str) -> None:
                 assert not trained or trained[0] >= begin
                 end = end_of_turn(key, doc, i, trained[0] if trained else own[0] if own else 0)
                 assert not trained or trained == [k for k in range(trained[0], end) if doc.messages[k] == i]
-    wanted = {"qwen3-instruct-2507": 1, "glm-4.5": 2, "deepseek-v3": 1, "gpt-oss-template": 1, "harmony": 1}
-    assert len(reasons) >= wanted.get(key, 3), reasons
+    assert ("tokens merge" in reasons) == ends_in_white, reasons
+    assert len(reasons) >= min(3, len(FORMATS[key].no_prefix) + ends_in_white), reasons
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -178,7 +148,7 @@ def test_only_assistant_messages_are_trained(key: str) -> None:
             assert not doc.sampled[doc.messages < 0].any()
             for k in range(len(doc)):
                 if doc.sampled[k] and roles[owners[k]] != "assistant":
-                    assert key == "glm-4.5"
+                    assert FORMATS[key].stops_open_turns
                     assert doc[k] in stops
                     assert owners[k - 1] == owners[k] - 1
                     assert roles[owners[k - 1]] == "assistant"
@@ -186,36 +156,14 @@ def test_only_assistant_messages_are_trained(key: str) -> None:
 
 # --- The same by hand ----------------------------------------------------------------------------------------------
 
-CALL = {"type": "function", "function": {"name": "f", "arguments": '{"a": "b"}'}}
 ASK, RESULT = message("user", "2+2?"), message("tool", "r", name="f")
-EOS = "<｜end▁of▁sentence｜>"
-CHATML_CALL = '<tool_call>\n{"name": "f", "arguments": {"a": "b"}}\n</tool_call><|im_end|>'
-TAGS_CALL = "<tool_call>\n<function=f>\n<parameter=a>\nb\n</parameter>\n</function>\n</tool_call><|im_end|>"
-V3_CALL = '<｜tool▁call▁begin｜>function<｜tool▁sep｜>f\n```json\n{"a": "b"}\n```<｜tool▁call▁end｜>'
-ANALYSIS = "<|channel|>analysis<|message|>2+2=4<|end|>"
-FINAL = "<|channel|>final<|message|>4"
-HARMONY_CALL = '<|start|>assistant to=functions.f<|channel|>commentary{}<|message|>{{"a": "b"}}<|call|>'
 
-TRAINED: dict[str, tuple[str, str]] = {
-    "qwen3": ("<think>\n2+2=4\n</think>\n\n4<|im_end|>", f"<think>\n2+2=4\n</think>\n\n{CHATML_CALL}"),
-    "qwen3-instruct-2507": ("4<|im_end|>", CHATML_CALL),
-    "qwen3-thinking-2507": ("2+2=4\n</think>\n\n4<|im_end|>", f"2+2=4\n</think>\n\n{CHATML_CALL}"),
-    "qwen3.5": ("2+2=4\n</think>\n\n4<|im_end|>", f"2+2=4\n</think>\n\n{TAGS_CALL}"),
-    "qwen3.5-small": ("2+2=4\n</think>\n\n4<|im_end|>", f"2+2=4\n</think>\n\n{TAGS_CALL}"),
-    "glm-4.5": (
-        "\n<think>2+2=4</think>\n4",
-        "\n<think>2+2=4</think>\n<tool_call>f\n<arg_key>a</arg_key>\n<arg_value>b</arg_value>\n</tool_call><|observation|>",
-    ),
-    "deepseek-v3": (f"4{EOS}", f"<｜tool▁calls▁begin｜>{V3_CALL}\n{V3_CALL}<｜tool▁calls▁end｜>{EOS}"),
-    "gpt-oss-template": (
-        f"{ANALYSIS}<|start|>assistant{FINAL}<|return|>",
-        ANALYSIS + HARMONY_CALL.format(" json"),
-    ),
-    "harmony": (f"{ANALYSIS}<|start|>assistant{FINAL}<|return|>", ANALYSIS + HARMONY_CALL.format("")),
-}
-"""What is trained of an answer, and of a call that a result follows, by hand. The prompt holds `<think>⏎` of
-Thinking-2507 and Qwen3.5, and gpt-oss's first `<|start|>assistant`; GLM's newline and next marker, channels, recipients
-and tool names are the model's own words."""
+
+def call_of(key: str, name: str, arguments: dict[str, Any], number: int = 0) -> dict[str, Any]:
+    """A call in the form that the template takes."""
+    function = {"name": name, "arguments": FORMATS[key].arguments(arguments)}
+    spelt = FORMATS[key].spelling.call_id
+    return {"id": spelt(name, number) if spelt else f"call_{number}", "type": "function", "function": function}
 
 
 def trained_text(key: str, messages: Sequence[dict[str, Any]], **options: Any) -> str:
@@ -226,13 +174,11 @@ def trained_text(key: str, messages: Sequence[dict[str, Any]], **options: Any) -
 @pytest.mark.parametrize("key", KEYS)
 def test_trained_text_by_hand(key: str) -> None:
     """The trained text of a reasoned answer, and of a reasoned call with its result, is what the model writes."""
-    reasoning = {} if key in NO_REASONING else {"reasoning_content": "2+2=4"}
-    calls = [CALL, CALL] if key == "deepseek-v3" else [CALL]  # with one call its template leaves the turn open
-    if key not in ("deepseek-v3", "qwen3", "qwen3-instruct-2507", "qwen3-thinking-2507"):
-        calls = [{"type": "function", "function": {"name": "f", "arguments": {"a": "b"}}}]
-    answer, call = TRAINED[key]
+    reasoning = {"reasoning_content": "2+2=4"} if FORMATS[key].reasons else {}
+    calls = [call_of(key, "f", {"a": "b"}, k) for k in range(2 if FORMATS[key].lone_call_is_open else 1)]
+    answer, call = FORMATS[key].trained
     assert trained_text(key, [ASK, message("assistant", "4", **reasoning)]) == answer
-    results = [RESULT] * len(calls)
+    results = [{**RESULT, "tool_call_id": made["id"]} for made in calls]
     assert trained_text(key, [ASK, message("assistant", None, **reasoning, tool_calls=calls), *results]) == call
 
 
@@ -265,11 +211,14 @@ def test_the_next_marker_of_glm_is_trained_once() -> None:
     assert [bool(doc.sampled[k]) for k, id_ in enumerate(doc) if id_ == system] == [False]
 
 
-@pytest.mark.parametrize("key", HARMONY)
+@pytest.mark.parametrize("key", [key for key in KEYS if FORMATS[key].is_messages])
 def test_a_close_that_only_history_writes_is_not_trained(key: str) -> None:
     """The model ends an answer with `<|return|>`; the `<|end|>` that history has there was never sampled."""
     doc = renderer(key).render([ASK, message("assistant", "4"), ASK])
-    assert text_of(key, [id_ for id_, sampled in zip(doc, doc.sampled, strict=True) if sampled]) == FINAL
+    assert (
+        text_of(key, [id_ for id_, sampled in zip(doc, doc.sampled, strict=True) if sampled])
+        == "<|channel|>final<|message|>4"
+    )
 
 
 # --- Attribution ---------------------------------------------------------------------------------------------------
@@ -284,27 +233,25 @@ def marked(key: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]], dict[s
         places[name] = (index, field)
         return text.format(name)
 
-    spaced = "some {} here"
-    arguments: Any = {word(2, Field.CALL_ARGUMENTS): word(2, Field.CALL_ARGUMENTS, spaced), "n": [1, {"k": True}]}
-    if key == "deepseek-v3":
-        arguments = json.dumps(arguments, indent=2)
-    call = {"id": "call_0", "type": "function", "function": {"name": word(2, Field.CALL_NAME), "arguments": arguments}}
+    form, spaced = FORMATS[key], "some {} here"
+    arguments = {word(2, Field.CALL_ARGUMENTS): word(2, Field.CALL_ARGUMENTS, spaced), "n": [1, {"k": True}]}
+    call = call_of(key, word(2, Field.CALL_NAME), arguments)
     calling = message("assistant", None, tool_calls=[call])
-    if key not in NO_REASONING:
+    if form.reasons:
         calling["reasoning_content"] = word(2, Field.REASONING, spaced)
-    if key not in ("gpt-oss-template", "deepseek-v3"):
+    if form.content_beside_calls:
         calling["content"] = word(2, Field.CONTENT, spaced)
-    result = message("tool", word(3, Field.CONTENT, spaced), tool_call_id="call_0")
-    if key in HARMONY:
+    result = message("tool", word(3, Field.CONTENT, spaced), tool_call_id=call["id"])
+    if form.is_messages:
         result["name"] = word(3, Field.RESULT_NAME)
     messages = [
         message("system", word(0, Field.CONTENT, spaced)),
         message("user", word(1, Field.CONTENT, spaced)),
         calling,
         result,
-        message("user" if key == "deepseek-v3" else "tool", word(4, Field.CONTENT, spaced), name="f"),
+        message("tool", word(4, Field.CONTENT, spaced), name="f"),
     ]
-    if key == "deepseek-v3":
+    if not form.prints_tools:
         return messages, [], places
     schema = {"type": "string", "description": word(-1, Field.TOOLS, spaced)}
     parameters = {"type": "object", "properties": {word(-1, Field.TOOLS): schema}, "required": []}
@@ -345,7 +292,7 @@ def test_every_word_is_attributed_to_its_field(key: str) -> None:
 def test_an_answer_is_attributed_to_its_fields(key: str) -> None:
     """The same for a final answer: reasoning and content of the last message."""
     answer, places = message("assistant", "some zqcontent here"), {"zqcontent": (1, Field.CONTENT)}
-    if key not in NO_REASONING:
+    if FORMATS[key].reasons:
         answer["reasoning_content"], places["zqthought"] = "a zqthought b", (1, Field.REASONING)
     check_places(key, renderer(key).render([ASK, answer]), places)
 
@@ -353,9 +300,8 @@ def test_an_answer_is_attributed_to_its_fields(key: str) -> None:
 @pytest.mark.parametrize("key", KEYS)
 def test_the_tool_of_a_result_is_named(key: str) -> None:
     """`message_tool_names` tells which tool a result came from: by its name, else its call's id, else its place."""
-    function = {"arguments": "{}" if key == "deepseek-v3" else {}}
-    calls = [{"id": f"c{k}", "type": "function", "function": {"name": f"f{k}", **function}} for k in range(3)]
-    linked = [message("tool", "r", tool_call_id="c1"), message("tool", "r", name="own"), message("tool", "r")]
+    calls = [call_of(key, f"f{k}", {}, k) for k in range(3)]
+    linked = [message("tool", "r", tool_call_id=calls[1]["id"]), message("tool", "r", name="own"), message("tool", "r")]
     doc = renderer(key).render([ASK, message("assistant", None, tool_calls=calls), *linked])
     assert doc.message_tool_names == [None, None, "f1", "own", "f2"]
 

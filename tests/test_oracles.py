@@ -20,6 +20,7 @@ import pytest
 
 from tests import oracles
 from tests.conversations import RULES, Case, conversations, refused
+from tests.formats import FORMATS
 from tests.oracles import (
     DATE,
     TEMPLATES,
@@ -36,11 +37,11 @@ from tests.oracles import (
 
 SEED = 20260102
 CASES = 400
-KEYS = list(RULES)
-TEMPLATE_KEYS = list(TEMPLATES)
+KEYS = [key for key in RULES if key in FORMATS]
+TEMPLATE_KEYS = [key for key in TEMPLATES if key in FORMATS]
 
 pytestmark = pytest.mark.skipif(
-    not all(has_assets(rules.family) for rules in RULES.values()), reason="real tokenizers are not on this machine"
+    not all(has_assets(RULES[key].family) for key in KEYS), reason="real tokenizers are not on this machine"
 )
 
 
@@ -81,7 +82,7 @@ def test_template_text_is_what_transformers_prints(key: str, transformers_templa
     template = TEMPLATES[key].path.read_text(encoding="utf-8")
     for case in generated(key):
         messages = case.messages
-        if key != "deepseek-v3":  # the documented exception: its None content stays
+        if not TEMPLATES[key].keeps_none_content:  # the documented exception: its None content stays
             messages = [{k: v for k, v in message.items() if v is not None} for message in messages]
         (expected,), _ = transformers_templates.render_jinja_template(
             conversations=[messages],
@@ -99,11 +100,12 @@ def test_template_ids_are_what_apply_chat_template_gives(key: str, transformers_
     transformers = pytest.importorskip("transformers")
     case_of_key = TEMPLATES[key]
     tokenizer = transformers.PreTrainedTokenizerFast(
-        tokenizer_file=str(oracles.assets_folder() / case_of_key.family / "tokenizer.json"),
+        tokenizer_file=str(oracles.assets_folder() / case_of_key.tokenizer / "tokenizer.json"),
         chat_template=case_of_key.path.read_text(encoding="utf-8"),
         **case_of_key.special_tokens,
     )
-    reachable = [case for case in generated(key) if key != "deepseek-v3" or not has_calls(case.messages)]
+    unreachable = case_of_key.keeps_none_content
+    reachable = [case for case in generated(key) if not (unreachable and has_calls(case.messages))]
     for case in reachable[:60]:
         expected = tokenizer.apply_chat_template(
             case.messages,
@@ -301,7 +303,9 @@ def lost(case: Case, text: str) -> list[str]:
 @pytest.mark.parametrize("key", TEMPLATE_KEYS)
 def test_inline_thinking_is_generated_where_the_template_splits_it(key: str) -> None:
     source = TEMPLATES[key].path.read_text(encoding="utf-8")
-    assert RULES[key].inline_think == ("'</think>' in content" in source)
+    form = FORMATS[key]
+    assert (form.splits_inline or form.cuts_inline) == ("'</think>' in content" in source)
+    assert RULES[key].inline_think == form.splits_inline
     assert RULES[key].inline_think == any(case.inline_think for case in generated(key))
 
 
@@ -318,7 +322,7 @@ def test_harmony_prints_generated_cases_in_full() -> None:
         assert lost(case, text) == [], text
 
 
-@pytest.mark.parametrize("key", [key for key, rules in RULES.items() if rules.reasoning])
+@pytest.mark.parametrize("key", [key for key in KEYS if RULES[key].reasoning])
 def test_the_reasoning_of_a_last_answer_is_printed(key: str) -> None:
     checked = 0
     for case in generated(key):

@@ -12,59 +12,26 @@ from typing import Any
 
 import pytest
 
-from renderers import ParsedResponse, ParsedToolCall, ToolCallParseStatus
+from renderers import ParsedResponse, ParsedToolCall, Renderer, ToolCallParseStatus
 from tests import oracles
-from tests.conversations import RULES, JsonObject, conversations
-from tests.harness import KEYS, REASONING_KEYS, encode, renderer, text_of, token, tokenizer_family
+from tests.conversations import JsonObject, conversations
+from tests.formats import FORMATS, Call
+from tests.harness import NAMES, encode, renderer, text_of, token, tokenizer_family
+
+KEYS = [key for key in NAMES if key in FORMATS]
 
 pytestmark = pytest.mark.skipif(
-    not all(oracles.has_assets(rules.family) for rules in RULES.values()),
+    not all(oracles.has_assets(tokenizer_family(key)) for key in KEYS),
     reason="real tokenizers are not on this machine",
 )
 
 Status = ToolCallParseStatus
-Call = tuple[str, str]
-"""A tool's name and its arguments as spelt."""
-
-STYLES = {
-    "qwen3": "json",
-    "qwen3-instruct-2507": "json",
-    "qwen3-thinking-2507": "json",
-    "qwen3.5": "tags",
-    "qwen3.5-small": "tags",
-    "glm-4.5": "pairs",
-    "deepseek-v3": "fence",
-    "gpt-oss-template": "harmony",
-    "harmony": "harmony",
-}
-"""How calls are spelt."""
-
-JSON_KEYS = [key for key in KEYS if STYLES[key] in ("json", "fence", "harmony")]
-TAGGED_KEYS = [key for key in KEYS if STYLES[key] in ("tags", "pairs")]
-HARMONY_KEYS = [key for key in KEYS if STYLES[key] == "harmony"]
-MARKED_KEYS = [key for key in KEYS if STYLES[key] != "harmony"]
-SPLITTING_KEYS = [key for key in REASONING_KEYS if STYLES[key] != "harmony"]
-
-STOPS = {"json": "<|im_end|>", "tags": "<|im_end|>", "pairs": "<|observation|>", "fence": "<｜end▁of▁sentence｜>"}
-INTO_REASONING = {
-    "qwen3": "<think>\n",
-    "qwen3-thinking-2507": "",
-    "qwen3.5": "",
-    "glm-4.5": "\n<think>",
-    "gpt-oss-template": "<|channel|>analysis<|message|>",
-    "harmony": "<|channel|>analysis<|message|>",
-}
-"""What a model writes behind the generation prompt to reason."""
-
-INTO_CONTENT = {
-    "qwen3-thinking-2507": "\n</think>\n\n",
-    "qwen3.5": "\n</think>\n\n",
-    "glm-4.5": "\n<think></think>\n",
-}
-"""What it writes to answer without reasoning, where that is not nothing; Harmony's header is `spelt`'s affair."""
-
-REASONERS = list(INTO_REASONING)
-THINK_KEYS = [key for key in REASONERS if STYLES[key] != "harmony"]
+JSON_KEYS = [key for key in KEYS if FORMATS[key].spelling.is_json]
+TAGGED_KEYS = [key for key in KEYS if not FORMATS[key].spelling.is_json]
+HARMONY_KEYS = [key for key in KEYS if FORMATS[key].is_messages]
+MARKED_KEYS = [key for key in KEYS if not FORMATS[key].is_messages]
+REASONERS = [key for key in KEYS if FORMATS[key].reasons]
+THINK_KEYS = [key for key in REASONERS if FORMATS[key].has_think_tags]
 WORDS = re.compile(r"w\d+")
 
 
@@ -73,42 +40,42 @@ WORDS = re.compile(r"w\d+")
 
 def call_text(key: str, name: str, arguments: str) -> str:
     """A call with its tags, as the family's model samples it; tagged spellings take arguments from `tagged`."""
-    return {
-        "json": f'<tool_call>\n{{"name": "{name}", "arguments": {arguments}}}\n</tool_call>',
-        "tags": f"<tool_call>\n<function={name}>\n{arguments}</function>\n</tool_call>",
-        "pairs": f"<tool_call>{name}\n{arguments}</tool_call>",
-        "fence": f"<｜tool▁call▁begin｜>function<｜tool▁sep｜>{name}\n```json\n{arguments}\n```<｜tool▁call▁end｜>",
-        "harmony": f" to=functions.{name}<|channel|>commentary json<|message|>{arguments}<|call|>",
-    }[STYLES[key]]
+    return FORMATS[key].call(name, arguments)
 
 
 def tagged(key: str, /, **values: str) -> str:
     """Arguments for a spelling with a tag each."""
-    if STYLES[key] == "tags":
-        return "".join(f"<parameter={name}>\n{value}\n</parameter>\n" for name, value in values.items())
-    return "".join(f"<arg_key>{name}</arg_key>\n<arg_value>{value}</arg_value>\n" for name, value in values.items())
+    return FORMATS[key].spelling.tagged(values)
 
 
-def text_argument(key: str, text: str, name: str = "x") -> str:
+def text_argument(key: str, text: str) -> str:
     """One argument that is a text, as spelt; JSON gets its escapes."""
-    return tagged(key, **{name: text}) if key in TAGGED_KEYS else json.dumps({name: text}, ensure_ascii=False)
+    return FORMATS[key].spelling.text_argument(text)
 
 
 def spelt(key: str, *parts: str | Call, stop: str | None = None) -> str:
     """A reply behind the generation prompt: content and calls in order, and a stop token."""
-    if STYLES[key] == "harmony":
-        said = [
-            f"<|channel|>final<|message|>{part}<|end|>" if isinstance(part, str) else call_text(key, *part)
-            for part in parts
-        ]
-        text = "<|start|>assistant".join(said)
-        return text.removesuffix("<|end|>") + "<|return|>" if text.endswith("<|end|>") and stop is None else text
-    said = [part if isinstance(part, str) else call_text(key, *part) for part in parts]
-    if STYLES[key] == "fence" and any(not isinstance(part, str) for part in parts):
-        first = next(k for k, part in enumerate(parts) if not isinstance(part, str))
-        last = max(k for k, part in enumerate(parts) if not isinstance(part, str))
-        said[first], said[last] = "<｜tool▁calls▁begin｜>" + said[first], said[last] + "<｜tool▁calls▁end｜>"
-    return INTO_CONTENT.get(key, "") + "".join(said) + (STOPS[STYLES[key]] if stop is None else stop)
+    return FORMATS[key].spelt(*parts, stop=stop)
+
+
+def into_content(key: str) -> str:
+    """What a model writes behind the prompt before content or a call."""
+    return FORMATS[key].into_content()
+
+
+def stop_of(key: str) -> str:
+    """What ends a turn with calls."""
+    return FORMATS[key].stop_before("tool")
+
+
+def into_reasoning(key: str) -> str:
+    """What it writes behind the prompt of `thinker` to reason."""
+    return FORMATS[key].into_reasoning
+
+
+def thinker(key: str) -> Renderer:
+    """The renderer whose prompt lets the model reason."""
+    return renderer(key, **FORMATS[key].thinking_on)
 
 
 def plain(key: str, text: str) -> list[int]:
@@ -125,6 +92,11 @@ def spliced(key: str, text: str, filler: str, ids: Sequence[int]) -> list[int]:
 def parse(key: str, text: str, **given: Any) -> ParsedResponse:
     """What a reply behind the renderer's own prompt says."""
     return renderer(key).parse_response(encode(key, text), **given)
+
+
+def parse_thinking(key: str, text: str, **given: Any) -> ParsedResponse:
+    """What a reply behind a prompt that lets the model reason says."""
+    return thinker(key).parse_response(encode(key, text), **given)
 
 
 def declared(name: str, /, **types: Any) -> list[JsonObject]:
@@ -157,27 +129,9 @@ def message_text(message: JsonObject) -> str:
 
 def expected_words(key: str, message: JsonObject, printed: str) -> tuple[str | None, str]:
     """Reasoning and content of a turn as its template trims them, reasoning where it stands in the printed turn."""
-    text, reasoning = message_text(message), oracles.reasoning_of(message)
     calls = bool(message.get("tool_calls"))
-    if STYLES[key] == "harmony":
-        if key == "gpt-oss-template" and calls and text:  # what is said beside a call is reasoning there
-            text, reasoning = "", text
-        return (reasoning or None) if "<|channel|>analysis<|message|>" in printed else None, text
-    if STYLES[key] in ("tags", "pairs"):
-        text = text.strip() if STYLES[key] == "tags" else text
-    if key in SPLITTING_KEYS and reasoning is None and "</think>" in text:
-        head = text.split("</think>")[0].rstrip("\n")
-        reasoning, text = head.split("<think>")[-1].lstrip("\n"), text.split("</think>")[-1].lstrip("\n")
-    thinks = key in SPLITTING_KEYS and "<think>" in printed
-    if STYLES[key] == "pairs":
-        reasoning, text = (reasoning or "").strip() if "<think></think>" not in printed else "", text.strip()
-    elif STYLES[key] == "tags":
-        reasoning = (reasoning or "").strip()
-    elif thinks:
-        reasoning, text = (reasoning or "").strip("\n"), text.lstrip("\n")
-    if not thinks and calls and not text.strip():
-        text = ""  # white space alone before a call is no content
-    return (normal_text(key, reasoning or "") or None) if thinks else None, normal_text(key, text)
+    reasoning, text = FORMATS[key].words(oracles.reasoning_of(message), message_text(message), calls, printed)
+    return normal_text(key, reasoning or "") or None, normal_text(key, text)
 
 
 def functions_of(message: JsonObject) -> list[JsonObject]:
@@ -228,18 +182,19 @@ def is_literal(text: str) -> bool:
 
 def is_ambiguous(key: str, functions: Sequence[JsonObject]) -> bool:
     """A value of a call holds what looks like its own end and the next parameter."""
-    if STYLES[key] != "tags":
+    if not FORMATS[key].spelling.ambiguous:
         return False
     values = [value for function in functions for value in function["arguments"].values()]
     texts = [value if isinstance(value, str) else json.dumps(value) for value in values]
     return any(re.search(r"</parameter>\s*<parameter=[^>\n]*>", text) for text in texts)
 
 
-def merged_newlines(head: str) -> str:
+def merged_newlines(key: str, head: str) -> str:
     """White space of a turn whose token began in the generation prompt's last newline, so that it counts as prompt."""
-    for opening in ("<|im_start|>assistant\n<think>\n", "<|im_start|>assistant\n"):
-        if head.startswith(opening):
-            return head.removeprefix(opening)
+    opening = FORMATS[key].opening
+    for prompt in (f"{opening}<think>\n", opening):
+        if head.startswith(prompt):
+            return head.removeprefix(prompt)
     return ""
 
 
@@ -249,7 +204,7 @@ def assert_call(key: str, function: JsonObject, call: ParsedToolCall) -> None:
     given = function["arguments"]
     if key in JSON_KEYS:
         printed = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
-        printed = printed.strip() if STYLES[key] == "json" else printed
+        printed = printed.strip() if FORMATS[key].spelling.strips_arguments else printed
         assert call.json_text == normal_text(key, printed)
         assert call.arguments == json.loads(normal_text(key, printed))
         return
@@ -280,14 +235,14 @@ def test_a_rendered_turn_is_read_back(key: str) -> None:
             ids = rendered.token_ids
             parsed = r.parse_response([ids[k] for k in sampled], prompt_ids=ids[: sampled[0]])
             reasoning, content = expected_words(key, message, text_of(key, ids[slice(*span)]))
-            lost = merged_newlines(text_of(key, ids[span[0] : sampled[0]]))
+            lost = merged_newlines(key, text_of(key, ids[span[0] : sampled[0]]))
             if reasoning is None:
                 content = content.removeprefix(lost)
             else:
                 reasoning = reasoning.removeprefix(lost)
             assert parsed.content == content
             assert parsed.reasoning_content == reasoning
-            alone = STYLES[key] == "harmony" and not (content or functions)  # history closed what was cut there
+            alone = FORMATS[key].is_messages and not (content or functions)  # history closed what was cut there
             assert parsed.reasoning_complete or alone
             for function, call in zip(functions, parsed.tool_calls, strict=True):
                 assert_call(key, function, call)
@@ -418,20 +373,6 @@ def test_other_types_in_tags_follow_the_schema(key: str) -> None:
 
 # --- A closing tag inside a value ------------------------------------------------------------------------------------
 
-CLOSERS = {
-    "json": ["</tool_call>", "<tool_call>", "<think>", "</think>", "</tool_call></tool_call>"],
-    "tags": ["</tool_call>", "</parameter>", "</function>", "</function>\n</tool_call>", "</parameter>\n</function>\n"
-             "</tool_call>", "<tool_call>", "<think>", "</think>", "<function=g>", "</parameter></parameter>"],
-    "pairs": ["</tool_call>", "</arg_value>", "</arg_key>", "<arg_value>", "</arg_value>\n</tool_call>", "<tool_call>",
-              "<think>", "</think>"],
-    "fence": ["<｜tool▁call▁end｜>", "```", "\n```", "\n```<｜tool▁call▁end｜>", "```json", "<｜tool▁calls▁end｜>",
-              "<｜tool▁sep｜>", "<｜tool▁call▁begin｜>", "<｜tool▁call▁end｜><｜tool▁call▁end｜>"],
-    "harmony": ["<|end|>", "<|end|><|end|>", "<|start|>", "<|channel|>", "<|message|>", "<|constrain|>"],
-}  # fmt: skip
-"""What may stand in a value as control tokens."""
-
-PLAIN_CLOSERS = {**CLOSERS, "harmony": [*CLOSERS["harmony"], "<|call|>", "<|return|>"]}
-
 
 def values_around(closer: str) -> list[str]:
     """Texts that hold a closing tag."""
@@ -440,11 +381,12 @@ def values_around(closer: str) -> list[str]:
 
 def endings(key: str) -> list[tuple[str, int, str]]:
     """What may legally follow a call: text, how many more calls it holds, its content."""
-    more = call_text(key, "g", text_argument(key, "v"))
-    last = "<｜tool▁calls▁end｜>" if STYLES[key] == "fence" else ""
-    stop = STOPS.get(STYLES[key], "")
-    if STYLES[key] == "harmony":
-        return [("", 0, ""), ("<|start|>assistant" + more, 1, "")]
+    form = FORMATS[key]
+    more = form.call("g", text_argument(key, "v"), 1)
+    _, joint, last = form.spelling.block
+    if form.is_messages:
+        return [("", 0, ""), (joint + more, 1, "")]
+    stop = form.call_stop or form.stop
     return [(last + stop, 0, ""), ("", 0, ""), (last, 0, ""), ("\n" + more + last + stop, 1, ""), (more + more, 2, ""),
             (last + "\n" + stop, 0, "")]  # fmt: skip
 
@@ -463,23 +405,24 @@ def assert_kept(key: str, parsed: ParsedResponse, value: str, more: int, content
 def test_a_closing_tag_in_a_value_is_part_of_it(key: str) -> None:
     """As control tokens and as plain text, a close in a value is none where no legal continuation follows it."""
     tools = [*declared("f", x="string"), *declared("g", x="string")]
-    for closer in PLAIN_CLOSERS[STYLES[key]]:
+    spelling = FORMATS[key].spelling
+    for closer in (*spelling.closers, *spelling.typed_closers):
         for value in values_around(closer):
-            text = INTO_CONTENT.get(key, "") + call_text(key, "f", text_argument(key, "@@"))
+            text = into_content(key) + call_text(key, "f", text_argument(key, "@@"))
             inside = value if key in TAGGED_KEYS else json.dumps(value, ensure_ascii=False)[1:-1]
             for ending, more, content in endings(key):
                 for as_control in (True, False):
-                    if as_control and closer not in CLOSERS[STYLES[key]]:
+                    if as_control and closer in spelling.typed_closers:
                         continue
                     ids = spliced(key, text + ending, "@@", (encode if as_control else plain)(key, inside))
                     parsed = renderer(key).parse_response(ids, tools=tools)
                     assert_kept(key, parsed, value, more, content, f"{value!r} then {ending!r}, control: {as_control}")
 
 
-@pytest.mark.parametrize("key", [key for key in MARKED_KEYS if STYLES[key] != "tags"])
+@pytest.mark.parametrize("key", [key for key in MARKED_KEYS if not FORMATS[key].spelling.ambiguous])
 def test_a_closing_tag_in_a_value_with_words_behind_the_call(key: str) -> None:
     """A close inside a value is resolved where words follow the call, too, and the words are content."""
-    closer = "<｜tool▁call▁end｜>" if STYLES[key] == "fence" else "</tool_call>"
+    closer = FORMATS[key].spelling.end
     text = spelt(key, ("f", text_argument(key, f"a{closer}b")), " and then")
     parsed = parse(key, text)
     assert_kept(key, parsed, f"a{closer}b", 0, " and then", text)
@@ -488,9 +431,7 @@ def test_a_closing_tag_in_a_value_with_words_behind_the_call(key: str) -> None:
 @pytest.mark.parametrize("key", MARKED_KEYS)
 def test_a_close_and_an_opening_in_a_value_are_never_misread_as_good(key: str) -> None:
     """Where what might be the next call follows a close in a value, the broken call says so and keeps its text."""
-    closer, opener = ("</tool_call>", "<tool_call>")
-    if STYLES[key] == "fence":
-        closer, opener = ("<｜tool▁call▁end｜>", "<｜tool▁call▁begin｜>")
+    closer, opener = FORMATS[key].spelling.end, FORMATS[key].spelling.begin
     for value in (f"w1{closer}{opener}w2", f"w1{closer}\n{opener}w2", f"w1 {closer} {opener} w2{closer}w3"):
         inside = value if key in TAGGED_KEYS else json.dumps(value)[1:-1]
         parsed = parse(key, spelt(key, "w4", ("f", text_argument(key, "@@").replace("@@", inside)), "w5"))
@@ -503,36 +444,20 @@ def test_a_close_and_an_opening_in_a_value_are_never_misread_as_good(key: str) -
 @pytest.mark.parametrize("key", MARKED_KEYS)
 def test_surplus_closing_tags_are_text(key: str) -> None:
     """A close too many behind a good call is content, and the call stays good."""
-    closer = "<｜tool▁call▁end｜>" if STYLES[key] == "fence" else "</tool_call>"
+    closer = FORMATS[key].spelling.end
     for surplus in (closer, closer * 3, f" w1 {closer}", f"\n{closer} w1"):
-        text = INTO_CONTENT.get(key, "") + call_text(key, "f", text_argument(key, "v")) + surplus
-        parsed = parse(key, text + STOPS[STYLES[key]])
+        text = into_content(key) + call_text(key, "f", text_argument(key, "v")) + surplus
+        parsed = parse(key, text + stop_of(key))
         assert (only_call(parsed).status, only_call(parsed).arguments) == (Status.OK, {"x": "v"})
         assert parsed.content == surplus
-
-
-HARMONY_HEADS = ("<|start|>assistant<|channel|>analysis<|message|>", "<|start|>assistant<|channel|>final<|message|>",
-                 "<|start|>assistant to=functions.f<|channel|>commentary json<|message|>")  # fmt: skip
-SHARDS = {
-    "json": ["<tool_call>", "</tool_call>", "<think>", "</think>", '{"name": "f", "arguments": {"x": "', '"}}', "\n"],
-    "tags": ["<tool_call>", "</tool_call>", "<think>", "</think>", "<function=f>\n", "<parameter=x>\n",
-             "</parameter>\n", "</function>\n", "\n"],
-    "pairs": ["<tool_call>", "</tool_call>", "<think>", "</think>", "f\n<arg_key>x</arg_key>\n", "<arg_value>",
-              "</arg_value>\n", "\n"],
-    "fence": ["<｜tool▁calls▁begin｜>", "<｜tool▁call▁begin｜>", "<｜tool▁call▁end｜>", "<｜tool▁calls▁end｜>",
-              "function<｜tool▁sep｜>f\n```json\n", '{"x": "', '"}', "\n```", "\n"],
-    "harmony": [*HARMONY_HEADS, *HARMONY_HEADS, "<|end|>", "<|end|>", "<|end|>", "<|message|>", "<|channel|>", "\n",
-                '{"x": "', '"}'],
-}  # fmt: skip
-"""What replies are broken into."""
 
 
 @pytest.mark.parametrize("key", KEYS)
 def test_no_sampled_word_is_lost(key: str) -> None:
     """Whatever order marks come in, each word is exactly once in content, reasoning or the raw text of a call."""
     rng = random.Random(f"words/{key}")
-    shards = {shard: encode(key, shard) for shard in SHARDS[STYLES[key]]}
-    head = [] if STYLES[key] != "harmony" else encode(key, "<|channel|>commentary<|message|>")
+    shards = {shard: encode(key, shard) for shard in FORMATS[key].spelling.shards}
+    head = encode(key, "<|channel|>commentary<|message|>") if FORMATS[key].is_messages else []
     number = [encode(key, f" w{k} ") for k in range(30)]
     for _ in range(500):
         ids, said = [*head], []
@@ -580,11 +505,11 @@ def test_white_space_around_calls_is_no_content(key: str) -> None:
     assert parse(key, spelt(key, call, "\n", call, "\nwords\n", call)).content == "\nwords\n"
 
 
-@pytest.mark.parametrize("key", THINK_KEYS)
+@pytest.mark.parametrize("key", [key for key in THINK_KEYS if FORMATS[key].calls_end_reasoning])
 def test_a_call_ends_reasoning(key: str) -> None:
     """A call that opens inside reasoning closes it; a think close behind it is text."""
-    call = call_text(key, "f", text_argument(key, "v"))
-    parsed = parse(key, INTO_REASONING[key] + "I call." + call + " so</think> there" + STOPS[STYLES[key]])
+    call = FORMATS[key].spelling.join([call_text(key, "f", text_argument(key, "v"))])
+    parsed = parse_thinking(key, into_reasoning(key) + "I call." + call + " so</think> there" + stop_of(key))
     assert parsed.reasoning_content == "I call."
     assert (only_call(parsed).name, only_call(parsed).status) == ("f", Status.OK)
     assert parsed.content == " so</think> there"
@@ -604,18 +529,17 @@ def test_no_call_opens_inside_harmony_reasoning(key: str) -> None:
 @pytest.mark.parametrize("key", THINK_KEYS)
 def test_think_tags_out_of_place_are_text(key: str) -> None:
     """A second close and an opening in mid-content are content; an opening in reasoning is reasoning."""
-    stop = STOPS[STYLES[key]]
-    parsed = parse(key, INTO_REASONING[key] + "r<think>r</think>c</think>d<think>e</think>f" + stop)
+    parsed = parse_thinking(key, into_reasoning(key) + "r<think>r</think>c</think>d<think>e</think>f" + stop_of(key))
     assert parsed.reasoning_content == "r<think>r"
     assert parsed.content == "c</think>d<think>e</think>f"
     parsed = parse(key, spelt(key, "c <think>d</think>e"))
     assert (parsed.reasoning_content, parsed.content) == (None, "c <think>d</think>e")
 
 
-@pytest.mark.parametrize("key", ["qwen3-instruct-2507", "qwen3.5-small"])
+@pytest.mark.parametrize("key", [key for key in KEYS if not FORMATS[key].thinks({})])
 def test_think_tags_are_text_where_nothing_is_thought(key: str) -> None:
     """Without reasoning in the format, or behind a prompt that closed it, think tags are content."""
-    parsed = parse(key, "c <think>d</think>e<|im_end|>")
+    parsed = parse(key, "c <think>d</think>e" + stop_of(key))
     assert (parsed.reasoning_content, parsed.content) == (None, "c <think>d</think>e")
 
 
@@ -630,12 +554,8 @@ def test_think_tags_in_arguments_are_arguments(key: str) -> None:
 @pytest.mark.parametrize("key", REASONERS)
 def test_reasoning_and_answer(key: str) -> None:
     """Reasoning and answer are told apart, and lose nothing but the newlines of the format."""
-    between = "<|end|><|start|>assistant<|channel|>final<|message|>"
-    if key in THINK_KEYS:
-        between = "</think>\n" if key == "glm-4.5" else "\n</think>\n\n"
-    stop = STOPS.get(STYLES[key], "<|return|>")
     for reasoning, content in (("r", "c"), (" r\n\nr ", " c\n"), ("\tr", "\n\nc"), ("é😀", "日本")):
-        parsed = parse(key, INTO_REASONING[key] + reasoning + between + content + stop)
+        parsed = parse_thinking(key, FORMATS[key].reply(reasoning, content, [], True, "user"))
         assert (parsed.reasoning_content, parsed.content) == (reasoning, content)
         assert (parsed.reasoning_complete, parsed.stopped) == (True, True)
 
@@ -643,13 +563,13 @@ def test_reasoning_and_answer(key: str) -> None:
 @pytest.mark.parametrize("key", REASONERS)
 def test_a_stop_inside_reasoning_makes_it_the_answer(key: str) -> None:
     """A stop token, or an engine that says so, ends reasoning that was never closed: it was the answer."""
-    stop = renderer(key).get_stop_token_ids()[0]
-    ids = encode(key, INTO_REASONING[key] + "the answer")
+    stop = thinker(key).get_stop_token_ids()[0]
+    ids = encode(key, into_reasoning(key) + "the answer")
     reads = [
-        renderer(key).parse_response([*ids, stop]),
-        renderer(key).parse_response([*ids, stop], finish_reason="length"),
-        renderer(key).parse_response(ids, finish_reason="stop"),
-        renderer(key).parse_response(ids, finish_reason="tool_calls"),
+        thinker(key).parse_response([*ids, stop]),
+        thinker(key).parse_response([*ids, stop], finish_reason="length"),
+        thinker(key).parse_response(ids, finish_reason="stop"),
+        thinker(key).parse_response(ids, finish_reason="tool_calls"),
     ]
     for k, parsed in enumerate(reads):
         assert (parsed.content, parsed.reasoning_content) == ("the answer", None)
@@ -661,7 +581,7 @@ def test_a_stop_inside_reasoning_makes_it_the_answer(key: str) -> None:
 def test_a_cut_inside_reasoning_leaves_it_unfinished(key: str) -> None:
     """Reasoning cut by the length limit, or by nobody knows what, is reasoning, and marked as incomplete."""
     for finish in (None, "length", "abort"):
-        parsed = parse(key, INTO_REASONING[key] + "not yet", finish_reason=finish)
+        parsed = parse_thinking(key, into_reasoning(key) + "not yet", finish_reason=finish)
         assert (parsed.content, parsed.reasoning_content) == ("", "not yet")
         assert parsed.reasoning_complete is False
         assert parsed.stopped is False
@@ -681,18 +601,18 @@ def test_what_follows_the_stop_is_no_part(key: str) -> None:
     ids = encode(key, spelt(key, "answer"))
     parsed = renderer(key).parse_response([*ids, *encode(key, " more words")])
     assert (parsed.content, parsed.length, parsed.stopped) == ("answer", len(ids), True)
-    thinking = key in ("qwen3-thinking-2507", "qwen3.5")
-    assert renderer(key).parse_response([]) == ParsedResponse(reasoning_complete=not thinking)
+    inside = FORMATS[key].opened and FORMATS[key].thinks({})
+    assert renderer(key).parse_response([]) == ParsedResponse(reasoning_complete=not inside)
 
 
 @pytest.mark.parametrize("key", MARKED_KEYS)
 def test_prompts_that_end_otherwise(key: str) -> None:
     """A prompt that opens or closes the reasoning itself, or begins it, decides where the reply starts."""
-    opening = {"glm-4.5": "<|assistant|>\n", "deepseek-v3": "<｜Assistant｜>"}.get(key, "<|im_start|>assistant\n")
-    ids = encode(key, "words" + STOPS[STYLES[key]])
+    opening = FORMATS[key].opening
+    ids = encode(key, "words" + stop_of(key))
     parsed = renderer(key).parse_response(ids, prompt_ids=encode(key, opening))
     assert (parsed.content, parsed.reasoning_content) == ("words", None)
-    if key in SPLITTING_KEYS:
+    if FORMATS[key].has_think_tags:
         for begun in ("<think>", "<think>\n", "<think>\nOnce upon", "<think>\n" + "Once upon a time. " * 60):
             prompt = encode(key, opening + begun)
             parsed = renderer(key).parse_response(encode(key, "words"), prompt_ids=prompt)
@@ -728,103 +648,23 @@ def test_a_deepseek_prompt_behind_short_calls() -> None:
 
 # --- States of calls -------------------------------------------------------------------------------------------------
 
-BEGIN, END = "<｜tool▁call▁begin｜>", "<｜tool▁call▁end｜>"
-BROKEN: dict[str, list[tuple[str, Status, str | None]]] = {
-    "json": [
-        ('<tool_call>\n{"arguments": {}}\n</tool_call>', Status.MISSING_NAME, None),
-        ('<tool_call>\n{"name": "", "arguments": {}}\n</tool_call>', Status.MISSING_NAME, None),
-        ('<tool_call>\n{"name": 5, "arguments": {}}\n</tool_call>', Status.MISSING_NAME, None),
-        ('<tool_call>\n{"name": null, "arguments": {}}\n</tool_call>', Status.MISSING_NAME, None),
-        ('<tool_call>\n{"name": ["f"], "arguments": {}}\n</tool_call>', Status.MISSING_NAME, None),
-        ('<tool_call>\n{"name": {"f": 1}, "arguments": {}}\n</tool_call>', Status.MISSING_NAME, None),
-        ('<tool_call>\n{"name": %s, "arguments": {}}\n</tool_call>' % ("7" * 5000), Status.MISSING_NAME, None),
-        ("<tool_call>\n{}\n</tool_call>", Status.MISSING_NAME, None),
-        ('<tool_call>\n{"name": "f", "arguments": {"a": }}\n</tool_call>', Status.INVALID_JSON, "f"),
-        ('<tool_call>\n{"name": "f", "arguments": {\'a\': 1}}\n</tool_call>', Status.INVALID_JSON, "f"),
-        ('<tool_call>\n{"name": "f", "arguments": {"a": 1}\n</tool_call>', Status.INVALID_JSON, None),
-        ("<tool_call>\nf(1)\n</tool_call>", Status.INVALID_JSON, None),
-        ("<tool_call></tool_call>", Status.INVALID_JSON, None),
-        ('<tool_call>\n["f"]\n</tool_call>', Status.INVALID_JSON, None),
-        ('<tool_call>\n{"name": "f", "arguments": {}} extra\n</tool_call>', Status.INVALID_JSON, None),
-        ('<tool_call>\n{"name": "f", "arguments": [1]}\n</tool_call>', Status.MALFORMED_STRUCTURE, "f"),
-        ('<tool_call>\n{"name": "f", "arguments": 5}\n</tool_call>', Status.MALFORMED_STRUCTURE, "f"),
-        ('<tool_call>\n{"name": "f", "arguments": {"a": 1}', Status.UNCLOSED_BLOCK, None),
-        ('<tool_call>\n{"name": "f", "arguments": {"a": 1}}\n', Status.UNCLOSED_BLOCK, "f"),
-        ("<tool_call>", Status.UNCLOSED_BLOCK, None),
-        ('<tool_call>\n{"name": "nobody", "arguments": {}}\n</tool_call>', Status.UNKNOWN_TOOL, "nobody"),
-    ],
-    "tags": [
-        ("<tool_call>\n<function=>\n</function>\n</tool_call>", Status.MISSING_NAME, None),
-        ("<tool_call>\n<function= >\n</function>\n</tool_call>", Status.MISSING_NAME, None),
-        ("<tool_call>\n<parameter=x>\n1\n</parameter>\n</tool_call>", Status.MALFORMED_STRUCTURE, None),
-        ("<tool_call></tool_call>", Status.MALFORMED_STRUCTURE, None),
-        ("<tool_call>\nf(1)\n</tool_call>", Status.MALFORMED_STRUCTURE, None),
-        ("<tool_call>\n<function=f>\n<parameter=x>\n1\n</function>\n</tool_call>", Status.MALFORMED_STRUCTURE, "f"),
-        ("<tool_call>\n<function=f>\n<parameter=x>\n1\n</parameter>\n</tool_call>", Status.MALFORMED_STRUCTURE, "f"),
-        ("<tool_call>\n<function=f>\nwords\n</function>\n</tool_call>", Status.MALFORMED_STRUCTURE, "f"),
-        ("<tool_call>\n<function=f>\n</function>\nwords\n</tool_call>", Status.MALFORMED_STRUCTURE, "f"),
-        (
-            "<tool_call>\n<function=f>\n<parameter=x>\n1\n</parameter>\n<parameter=x>\n2\n</parameter>\n</function>\n"
-            "</tool_call>",
-            Status.MALFORMED_STRUCTURE,
-            "f",
-        ),
-        ("<tool_call>\n<function=f>\n<parameter=x>\n1", Status.UNCLOSED_BLOCK, "f"),
-        ("<tool_call>\n<function=f>\n</function>\n", Status.UNCLOSED_BLOCK, "f"),
-        ("<tool_call>", Status.UNCLOSED_BLOCK, None),
-        ("<tool_call>\n<function=nobody>\n</function>\n</tool_call>", Status.UNKNOWN_TOOL, "nobody"),
-    ],
-    "pairs": [
-        ("<tool_call></tool_call>", Status.MISSING_NAME, None),
-        ("<tool_call>\n<arg_key>x</arg_key>\n<arg_value>1</arg_value>\n</tool_call>", Status.MISSING_NAME, None),
-        ("<tool_call>f\n<arg_key>x</arg_key>\n</tool_call>", Status.MALFORMED_STRUCTURE, "f"),
-        ("<tool_call>f\n<arg_key>x\n<arg_value>1</arg_value>\n</tool_call>", Status.MALFORMED_STRUCTURE, "f"),
-        ("<tool_call>f\n<arg_key>x</arg_key>\n<arg_value>1\n</tool_call>", Status.MALFORMED_STRUCTURE, "f"),
-        ("<tool_call>f\n<arg_key>x</arg_key>\n<arg_value>1</arg_value>w</tool_call>", Status.MALFORMED_STRUCTURE, "f"),
-        ("<tool_call>f\n<arg_key>x</arg_key>\n<arg_value>1", Status.UNCLOSED_BLOCK, "f"),
-        ("<tool_call>f\n", Status.UNCLOSED_BLOCK, "f"),
-        ("<tool_call>nobody\n</tool_call>", Status.UNKNOWN_TOOL, "nobody"),
-    ],
-    "fence": [
-        (f"{BEGIN}{END}", Status.MISSING_NAME, None),
-        (f"{BEGIN}function<｜tool▁sep｜>\n```json\n{{}}\n```{END}", Status.MISSING_NAME, None),
-        (f"{BEGIN}f\n```json\n{{}}\n```{END}", Status.MISSING_NAME, None),
-        (f"{BEGIN}function<｜tool▁sep｜>f{END}", Status.MALFORMED_STRUCTURE, "f"),
-        (f"{BEGIN}function<｜tool▁sep｜>f\n```json\n{{}}{END}", Status.MALFORMED_STRUCTURE, "f"),
-        (f"{BEGIN}function<｜tool▁sep｜>f\n```json\n{{}}\n``` w{END}", Status.MALFORMED_STRUCTURE, "f"),
-        (f"{BEGIN}function<｜tool▁sep｜>f\n```json\n[]\n```{END}", Status.MALFORMED_STRUCTURE, "f"),
-        (f'{BEGIN}function<｜tool▁sep｜>f\n```json\n{{"a"}}\n```{END}', Status.INVALID_JSON, "f"),
-        (f"{BEGIN}function<｜tool▁sep｜>f\n```json\n{{}}\n```", Status.UNCLOSED_BLOCK, "f"),
-        (BEGIN, Status.UNCLOSED_BLOCK, None),
-        (f"{BEGIN}function<｜tool▁sep｜>nobody\n```json\n{{}}\n```{END}", Status.UNKNOWN_TOOL, "nobody"),
-    ],
-    "harmony": [
-        (" to=functions.<|channel|>commentary<|message|>{}<|call|>", Status.MISSING_NAME, None),
-        (' to=functions.f<|channel|>commentary<|message|>{"a": 1<|call|>', Status.INVALID_JSON, "f"),
-        (" to=functions.f<|channel|>commentary<|message|>[1]<|call|>", Status.MALFORMED_STRUCTURE, "f"),
-        (" to=functions.f<|channel|>commentary<|message|>{}", Status.UNCLOSED_BLOCK, "f"),
-        (" to=functions.f<|channel|>commentary<|message|>", Status.UNCLOSED_BLOCK, "f"),
-        (" to=functions.nobody<|channel|>commentary<|message|>{}<|call|>", Status.UNKNOWN_TOOL, "nobody"),
-    ],
-}
-
 
 @pytest.mark.parametrize("key", KEYS)
 def test_what_is_wrong_with_a_call_is_named(key: str) -> None:
     """Each way to break a call gets its status and keeps the call's text; the others are as good as before."""
     tools = [*declared("f"), *declared("g")]
-    opener = {"fence": "<｜tool▁call▁begin｜>", "harmony": "<|message|>"}.get(STYLES[key], "<tool_call>")
-    closer = {"fence": "<｜tool▁call▁end｜>", "harmony": "<|call|>"}.get(STYLES[key], "</tool_call>")
-    for text, status, name in BROKEN[STYLES[key]]:
-        call = only_call(parse(key, INTO_CONTENT.get(key, "") + text, tools=tools))
+    spelling = FORMATS[key].spelling
+    joint = spelling.block[1] if FORMATS[key].is_messages else "\n"
+    for text, value, name in spelling.broken:
+        status = Status(value)
+        call = only_call(parse(key, into_content(key) + text, tools=tools))
         assert (call.status, call.name) == (status, name), text
-        assert call.raw == text.split(opener, 1)[1].removesuffix(closer), text
+        assert call.raw == text.split(spelling.begin, 1)[1].removesuffix(spelling.end), text
         if status is Status.UNKNOWN_TOOL:
-            assert only_call(parse(key, INTO_CONTENT.get(key, "") + text)).status is Status.OK
-        if closer in text:
-            good = call_text(key, "g", text_argument(key, "v"))
-            joint = "<|start|>assistant" if STYLES[key] == "harmony" else "\n"
-            two = parse(key, INTO_CONTENT.get(key, "") + text + joint + good, tools=tools)
+            assert only_call(parse(key, into_content(key) + text)).status is Status.OK
+        if spelling.end in text:
+            good = FORMATS[key].call("g", text_argument(key, "v"), 1)
+            two = parse(key, into_content(key) + text + joint + good, tools=tools)
             assert [read.status for read in two.tool_calls] == [status, Status.OK], text
             assert two.tool_calls[1].arguments == {"x": "v"}
 
@@ -855,11 +695,11 @@ def test_spans_cover_calls_with_their_tags(key: str) -> None:
     calls = [("f", text_argument(key, "é 😀")), ("g", text_argument(key, "u")), ("f", text_argument(key, ""))]
     ids = encode(key, spelt(key, "before ", calls[0], "between", calls[1], calls[2], "after"))
     parsed = renderer(key).parse_response(ids)
-    start = "<|start|>assistant" if STYLES[key] == "harmony" else ""
-    for call, (name, arguments) in zip(parsed.tool_calls, calls, strict=True):
+    start = FORMATS[key].spelling.block[1] if FORMATS[key].is_messages else ""
+    for number, (call, spoken) in enumerate(zip(parsed.tool_calls, calls, strict=True)):
         assert call.token_span is not None
-        assert text_of(key, ids[slice(*call.token_span)]) == start + call_text(key, name, arguments)
-    alone = encode(key, INTO_CONTENT.get(key, "") + call_text(key, *calls[0]))
+        assert text_of(key, ids[slice(*call.token_span)]) == start + FORMATS[key].call(*spoken, number=number)
+    alone = encode(key, into_content(key) + call_text(key, *calls[0]))
     span = only_call(renderer(key).parse_response(alone)).token_span
     assert span is not None
     assert text_of(key, alone[slice(*span)]) == call_text(key, *calls[0])
@@ -869,8 +709,8 @@ def test_spans_cover_calls_with_their_tags(key: str) -> None:
 def test_spans_of_calls_read_twice(key: str) -> None:
     """The span of a call that ended before a stray close ends there, and an unclosed call's reaches the last token."""
     good = call_text(key, "f", text_argument(key, "v"))
-    closer = "<｜tool▁call▁end｜>" if STYLES[key] == "fence" else "</tool_call>"
-    ids = encode(key, INTO_CONTENT.get(key, "") + good + " w1 " + closer + "w2" + good[: -len(closer)])
+    closer = FORMATS[key].spelling.end
+    ids = encode(key, into_content(key) + good + " w1 " + closer + "w2" + good[: -len(closer)])
     parsed = renderer(key).parse_response(ids)
     texts = [text_of(key, ids[slice(*call.token_span)]) for call in parsed.tool_calls if call.token_span]
     assert texts == [good, good[: -len(closer)]]
@@ -947,17 +787,6 @@ def test_hallucinated_harmony_messages_are_no_calls(key: str) -> None:
 
 # --- Never raises ----------------------------------------------------------------------------------------------------
 
-HEAVY = {
-    "json": ["<tool_call>", "</tool_call>", "<think>", "</think>", "<|im_end|>", "<|im_start|>", "<|endoftext|>"],
-    "tags": ["<tool_call>", "</tool_call>", "<think>", "</think>", "<|im_end|>", "<|im_start|>", "<|endoftext|>"],
-    "pairs": ["<tool_call>", "</tool_call>", "<think>", "</think>", "<arg_key>", "</arg_key>", "<arg_value>",
-              "</arg_value>", "<|user|>", "<|observation|>", "<|endoftext|>", "<|assistant|>"],
-    "fence": ["<｜tool▁calls▁begin｜>", "<｜tool▁call▁begin｜>", "<｜tool▁sep｜>", "<｜tool▁call▁end｜>",
-              "<｜tool▁calls▁end｜>", "<｜end▁of▁sentence｜>", "<｜Assistant｜>", "<｜User｜>"],
-    "harmony": ["<|start|>", "<|end|>", "<|message|>", "<|channel|>", "<|constrain|>", "<|return|>", "<|call|>"],
-}  # fmt: skip
-"""Control tokens that random replies are full of."""
-
 FRAGMENTS = [
     *'{}"[],:\\\n 5', "name", "arguments", "f", "<function=f>", "</function>", "<parameter=x>", "</parameter>",
     "```json\n", "\n```", " to=functions.f", "analysis", "final", "commentary", "assistant", "user", "true", "é", "😀",
@@ -988,7 +817,7 @@ def real_turns(key: str) -> list[list[int]]:
 def random_ids(key: str, rng: random.Random) -> list[int]:
     """Ids of all kinds: control tokens, fragments of calls, the whole vocabulary, and none of it."""
     size = oracles.tokenizer_for(tokenizer_family(key)).get_vocab_size()
-    heavy = [token(key, control) for control in HEAVY[STYLES[key]]]
+    heavy = [token(key, control) for control in FORMATS[key].spelling.heavy]
     fragments = fragment_ids(key)
     ids: list[int] = []
     for _ in range(rng.randint(0, 40)):
@@ -1013,7 +842,7 @@ def fragment_ids(key: str) -> list[list[int]]:
 def mutated_ids(key: str, rng: random.Random) -> list[int]:
     """A real turn with some of it deleted, doubled, swapped, replaced or cut off."""
     ids = list(rng.choice(real_turns(key)))
-    heavy = HEAVY[STYLES[key]]
+    heavy = FORMATS[key].spelling.heavy
     for _ in range(rng.randint(1, 6)):
         a, b = sorted(rng.randint(0, len(ids)) for _ in range(2))
         b = min(b, a + rng.choice((1, 1, 2, 5, 20)))

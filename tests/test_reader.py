@@ -27,28 +27,28 @@ from renderers._reply import Affixes
 from renderers._tokenizers import Tokenizer, load
 from renderers.family import ReadCall, Schemas
 from tests import oracles
-from tests.conversations import RULES
-from tests.harness import KEYS, encode, renderer, token, tokenizer_family
+from tests.formats import FORMATS
+from tests.harness import encode, renderer, token, tokenizer_family
 from tests.test_parse import (
-    HEAVY,
-    INTO_CONTENT,
-    INTO_REASONING,
+    KEYS,
     REASONERS,
-    STYLES,
     TOOLS,
     call_text,
+    into_content,
+    into_reasoning,
     real_turns,
     spelt,
     strange_replies,
     text_argument,
+    thinker,
 )
 
 pytestmark = pytest.mark.skipif(
-    not all(oracles.has_assets(rules.family) for rules in RULES.values()),
+    not all(oracles.has_assets(tokenizer_family(key)) for key in KEYS),
     reason="real tokenizers are not on this machine",
 )
 
-ONE_OF_EACH_STYLE = list({style: key for key, style in STYLES.items()}.values())
+ONE_OF_EACH_STYLE = list({FORMATS[key].spelling.name: key for key in KEYS}.values())
 
 
 def fold(events: Iterable[Event]) -> tuple[str, str, list[ParsedToolCall]]:
@@ -122,8 +122,8 @@ def test_strange_replies_stream_alike(key: str) -> None:
 @pytest.mark.parametrize("key", ONE_OF_EACH_STYLE)
 def test_any_tokens_stream_alike(key: str, data: st.DataObject) -> None:
     """Whatever hypothesis makes of the control tokens and some text reads the same in any pieces."""
-    whole = [call_text(key, "f", text_argument(key, "v")), INTO_CONTENT.get(key, ""), "\n", " a", "é😀"]
-    shards = data.draw(st.lists(st.sampled_from([*HEAVY[STYLES[key]], *whole]), max_size=15))
+    whole = [call_text(key, "f", text_argument(key, "v")), into_content(key), "\n", " a", "é😀"]
+    shards = data.draw(st.lists(st.sampled_from([*FORMATS[key].spelling.heavy, *whole]), max_size=15))
     ids = [id_ for shard in shards for id_ in encode(key, shard)]
     assert_streams_alike(key, ids, random.Random(len(ids)))
 
@@ -133,7 +133,7 @@ def test_text_streams_as_it_comes(key: str) -> None:
     """Words of the answer are told with a delay of a few characters, and no character comes out torn."""
     reader = renderer(key).reader()
     text = "The quick brown fox 😀 日本 é jumps over 👨‍👩‍👧‍👦 the lazy dog. " * 3
-    head = "<|channel|>final<|message|>" if STYLES[key] == "harmony" else INTO_CONTENT.get(key, "")
+    head = "<|channel|>final<|message|>" if FORMATS[key].is_messages else into_content(key)
     reader.feed(encode(key, head))
     told, given_ = "", []
     for id_ in encode(key, text):
@@ -150,12 +150,12 @@ def test_text_streams_as_it_comes(key: str) -> None:
 @pytest.mark.parametrize("key", REASONERS)
 def test_reasoning_streams_as_it_comes(key: str) -> None:
     """Reasoning is told as reasoning while it comes, and one event takes it back where a stop makes it the answer."""
-    reader = renderer(key).reader()
-    reader.feed(encode(key, INTO_REASONING[key]))
+    reader = thinker(key).reader()
+    reader.feed(encode(key, into_reasoning(key)))
     events = [event for id_ in encode(key, "one two three four") for event in reader.feed(id_)]
     assert "one two" in fold(events)[1]
     assert not any(isinstance(event, Refiled) for event in events)
-    events += reader.feed(renderer(key).get_stop_token_ids()[0])
+    events += reader.feed(thinker(key).get_stop_token_ids()[0])
     assert reader.stopped
     parsed, last = reader.finish()
     assert sum(isinstance(event, Refiled) for event in events + last) == 1
@@ -310,6 +310,17 @@ PATTERNS: dict[str, list[Pattern]] = {
 }
 
 
+def patterns(key: str) -> list[Pattern]:
+    """What to repeat: by hand for most spellings, else what any spelling is made of."""
+    spelling = FORMATS[key].spelling
+    if spelling.name in PATTERNS:
+        return PATTERNS[spelling.name]
+    call, begin, end = call_text(key, "f", text_argument(key, "v")), spelling.begin, spelling.end
+    whole, unclosed = spelling.join([call]), call.removesuffix(end)
+    units = [begin, end, call, whole, unclosed, begin + end, begin + " words", " words" + end, *spelling.closers]
+    return [(head, unit, last) for head in ("", begin, unclosed) for unit in units for last in ("", end)]
+
+
 def repeated(key: str, pattern: Pattern, length: int) -> list[int]:
     """The pattern as ids, so often that they are about `length`."""
     first, unit, last = (encode(key, text.replace(LONG, " words" * (length // 2))) for text in pattern)
@@ -333,7 +344,7 @@ def counting_reader(key: str) -> tuple[Reader, Callable[[], int]]:
     reader = Reader(
         Table(replace(reply, read_call=read_call), engine_tokenizer(key).controls), engine_tokenizer(key), Affixes()
     )
-    reader.seek(encode(key, "<|start|>assistant" if STYLES[key] == "harmony" else ""))
+    reader.seek(encode(key, "<|start|>assistant" if FORMATS[key].is_messages else ""))
     return reader, lambda: seen[0]
 
 
@@ -347,7 +358,7 @@ def assert_linear(key: str, reader: Reader, characters: int, ids: Sequence[int],
 @pytest.mark.parametrize("key", ONE_OF_EACH_STYLE)
 def test_reading_takes_linear_steps(key: str, length: int) -> None:
     """Adversarial replies of any length cost three steps a token at most; each letter of a call is read a few times."""
-    for pattern in PATTERNS[STYLES[key]]:
+    for pattern in patterns(key):
         ids = repeated(key, pattern, length)
         reader, characters = counting_reader(key)
         read(reader, [ids])
@@ -357,7 +368,7 @@ def test_reading_takes_linear_steps(key: str, length: int) -> None:
 @pytest.mark.parametrize("key", ONE_OF_EACH_STYLE)
 def test_streaming_takes_linear_steps(key: str) -> None:
     """The same, token by token."""
-    for pattern in PATTERNS[STYLES[key]]:
+    for pattern in patterns(key):
         ids = repeated(key, pattern, 4_000)
         reader, characters = counting_reader(key)
         read(reader, ids)
@@ -368,7 +379,9 @@ def test_streaming_takes_linear_steps(key: str) -> None:
 def test_random_replies_take_linear_steps(key: str) -> None:
     """Long random mixtures of control tokens, words and pieces of calls take linear steps, too."""
     rng = random.Random(f"steps/{key}")
-    shards = [[token(key, control)] for control in HEAVY[STYLES[key]] if token(key, control) not in stop_ids(key)]
+    shards = [
+        [token(key, control)] for control in FORMATS[key].spelling.heavy if token(key, control) not in stop_ids(key)
+    ]
     call = encode(key, call_text(key, "f", text_argument(key, "v")))
     shards += [encode(key, " words"), encode(key, "\n"), call, call[:-1], call[1:], call[1:-1]]
     for _ in range(60):
@@ -388,7 +401,7 @@ def stop_ids(key: str) -> list[int]:
 def test_text_held_back_streams_like_the_whole(key: str) -> None:
     """Tens of thousands of tokens that are held back until more is known stream as they are read at once."""
     stretches = ["\n" * 8, " "]
-    stretches += [" words", "<|channel|>"] if STYLES[key] == "harmony" else []
+    stretches += [" words", "<|channel|>"] if FORMATS[key].is_messages else []
     for stretch in stretches:
         for head in ("", spelt(key, ("f", text_argument(key, "v")), stop="")):
             reader = renderer(key).reader()

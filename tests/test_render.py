@@ -25,6 +25,7 @@ READ_ALL_THE_SAME = {
     "arguments_mapping",
     "call_without_type",
     "call_without_function",
+    "flat_call",
     "flat_tool",
     "empty_calls",
 }
@@ -89,7 +90,7 @@ def test_what_the_template_refuses_or_drops(key: str) -> None:
 @pytest.mark.parametrize("key", [key for key in KEYS if key != "harmony"])
 def test_parity_lets_control_strings_through(key: str) -> None:
     """With parity, control strings in the caller's text become control tokens, as they do in the plain template."""
-    controls = sorted(oracles.control_strings(oracles.TEMPLATES[key].family))[:12]
+    controls = sorted(oracles.control_strings(oracles.TEMPLATES[key].tokenizer))[:12]
     messages = [{"role": "user", "content": f"a {' b '.join(controls)} c"}]
     r = renderer(key, parity=True)
     assert r.render_ids(messages) == oracles.template_ids(key, messages)

@@ -9,25 +9,19 @@ from __future__ import annotations
 import json
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
 
 from renderers import RenderersWarning, create_renderer
 from tests import oracles
-from tests.harness import KEYS, REASONING_KEYS, encode, renderer, text_of, token, tokenizer_family
+from tests.formats import FORMATS
+from tests.harness import NAMES, encode, renderer, text_of, token, tokenizer_family
 
 PLAIN = "harmless"
-SPLITTING_KEYS = ("qwen3", "qwen3-thinking-2507", "qwen3.5", "qwen3.5-small", "glm-4.5")
-"""The templates that read `<think>…</think>` in assistant content as markup."""
-MODES: tuple[tuple[str, dict[str, Any]], ...] = (
-    *((key, {}) for key in KEYS),
-    ("qwen3", {"enable_thinking": False}),
-    ("qwen3.5-small", {"enable_thinking": True}),
-    ("glm-4.5", {"enable_thinking": False}),
-    ("harmony", {"auto_drop_analysis": False}),
-)
+KEYS = [key for key in NAMES if key in FORMATS]
+MODES = [(key, options) for key in KEYS for options in ({}, *FORMATS[key].modes)]
 
 Words = Callable[[str], str]
 """The name of a field → what stands there."""
@@ -46,8 +40,8 @@ def controls(key: str) -> dict[str, int]:
 
 
 def call_of(key: str, w: Words, arguments: Any) -> dict[str, Any]:
-    """A call; only DeepSeek-V3 prints its type."""
-    kind = w("call type") if key == "deepseek-v3" else "function"
+    """A call; few formats print its type."""
+    kind = w("call type") if FORMATS[key].prints_call_type else "function"
     return {"id": w("call id"), "type": kind, "function": {"name": w("call name"), "arguments": arguments}}
 
 
@@ -55,8 +49,9 @@ def calling(key: str, w: Words) -> list[dict[str, Any]]:
     """An assistant message with calls in both spellings of arguments, and the results."""
     mapping = {w("argument key"): w("argument value"), "list": [{w("nested key"): [w("nested value"), 1]}]}
     text = json.dumps({w("JSON key"): w("JSON value")}, ensure_ascii=False)
-    reasoning = {"reasoning_content": w("reasoning")} if key in REASONING_KEYS else {}
-    content = None if key == "gpt-oss-template" else w("beside calls")
+    reasoning = {"reasoning_content": w("reasoning")} if FORMATS[key].reasons else {}
+    beside = FORMATS[key].content_beside_calls or not FORMATS[key].calls_beside_content
+    content = w("beside calls") if beside else None
     calls = [call_of(key, w, mapping), call_of(key, w, text)]
     link = {"tool_call_id": w("call id")}
     return [
@@ -77,7 +72,7 @@ def tools_of(w: Words) -> list[dict[str, Any]]:
 
 def conversation(key: str, w: Words) -> Given:
     """Two rounds of calls and two questions, so that kept and stripped reasoning both occur."""
-    reasoning = {"reasoning_content": w("reasoning")} if key in REASONING_KEYS else {}
+    reasoning = {"reasoning_content": w("reasoning")} if FORMATS[key].reasons else {}
     answer = {"role": "assistant", "content": w("answer"), **reasoning}
     messages = [
         {"role": "system", "content": w("system")},
@@ -117,12 +112,12 @@ def check_same(key: str, got: Sequence[int], plain: Sequence[int], text: str) ->
 
 
 @pytest.mark.parametrize(("key", "options"), MODES)
-def test_every_control_string_in_every_field_at_once(key: str, options: dict[str, Any]) -> None:
+def test_every_control_string_in_every_field_at_once(key: str, options: Mapping[str, Any]) -> None:
     """Each control string of the tokenizer, in every field of every role together, yields no control token."""
     plain = rendered(key, conversation(key, lambda _: PLAIN), **options)
     assert sum(only_controls(key, plain).values()) > 5
     for text in controls(key):
-        if text != "/nothink" or options.get("enable_thinking", True):  # see the test of GLM's /nothink
+        if text not in FORMATS[key].typed_switches or FORMATS[key].thinks(options):  # see the test of GLM's /nothink
             got = rendered(key, conversation(key, lambda _, text=text: text), **options)  # type: ignore[misc]
             check_same(key, got, plain, text)
 
@@ -172,23 +167,23 @@ def test_control_strings_split_across_parts_and_messages(key: str) -> None:
         for head, tail in cuts(text):
             parts = [{"type": "text", "text": head}, {"type": "text", "text": tail}]
             thinking = [{"type": "thinking", "thinking": head}, {"type": "thinking", "thinking": tail}]
-            spoken = [*(thinking if key in REASONING_KEYS else []), *([] if key == "qwen3-instruct-2507" else parts)]
+            spoken = [*(thinking if FORMATS[key].reasons else []), *parts]
             messages: list[dict[str, Any]] = [
                 {"role": "system", "content": parts},
                 {"role": "user", "content": parts},
                 {"role": "user", "content": head},
                 {"role": "user", "content": tail},
-                {"role": "assistant", "content": spoken or PLAIN},
+                {"role": "assistant", "content": spoken},
             ]
             plain: list[dict[str, Any]] = [{"role": message["role"], "content": PLAIN} for message in messages]
-            if key in REASONING_KEYS:
+            if FORMATS[key].reasons:
                 plain[-1]["reasoning_content"] = PLAIN
             got = renderer(key).render_ids(messages)
             assert only_controls(key, got) == only_controls(key, renderer(key).render_ids(plain)), (head, tail)
             assert text_of(key, got) == renderer(key).render_text(messages)
 
 
-@pytest.mark.parametrize("key", SPLITTING_KEYS)
+@pytest.mark.parametrize("key", [key for key in KEYS if FORMATS[key].splits_inline])
 def test_inline_thinking_is_markup_and_nothing_else_is(key: str) -> None:
     """`<think>…</think>` in assistant content is markup by the template's own rule, which splits it off: it gives the
     tokens that reasoning given apart gives. Any other control string in it stays text."""
@@ -215,15 +210,11 @@ def test_thinking_tags_are_text_for_everyone_but_the_assistant(key: str) -> None
     assert only_controls(key, rendered(key, with_tags)) == only_controls(key, rendered(key, plain))
 
 
-SAMPLED = {
-    "qwen3-thinking-2507": "ok\n</think>\n\nyes<|im_end|>",
-    "qwen3.5": "ok\n</think>\n\nyes<|im_end|>",
-    "glm-4.5": "\n<think>ok</think>\nyes<|endoftext|>",
-    "deepseek-v3": "yes<｜end▁of▁sentence｜>",
-    "gpt-oss-template": " to=functions.f<|channel|>commentary json<|message|>{}<|call|>",
-    "harmony": " to=functions.f<|channel|>commentary<|message|>{}<|call|>",
-}
-"""A sampled turn; where none is named, ChatML's."""
+def sampled(key: str) -> str:
+    """A sampled turn that results and a question can follow."""
+    form = FORMATS[key]
+    calls = [form.call("f", form.spelling.arguments({}))] if form.results_need_calls else []
+    return form.reply("ok" if form.reasons else None, None if calls else "yes", calls, form.thinks({}), "")
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -231,7 +222,7 @@ def test_control_strings_in_bridged_messages(key: str) -> None:
     """What a bridge adds holds the control tokens of the same messages in harmless words, whatever stands in them."""
     r = renderer(key)
     prompt = r.render_ids([{"role": "user", "content": "x"}], add_generation_prompt=True)
-    completion = encode(key, SAMPLED.get(key, "yes<|im_end|>"))
+    completion = encode(key, sampled(key))
 
     def bridged(text: str) -> list[int]:
         result = {"role": "tool", "content": text, "tool_call_id": text, "name": text}
@@ -257,9 +248,10 @@ def test_control_strings_of_the_tokenizer_config(family: str) -> None:
     config = folder / "tokenizer_config.json"
     added = json.loads(config.read_text(encoding="utf-8")).get("added_tokens_decoder", {}) if config.is_file() else {}
     known = {entry["content"]: int(id_) for id_, entry in added.items()}
-    r = create_renderer(str(folder), family)
+    key = next(key for key in KEYS if tokenizer_family(key) == family)
+    name, options = NAMES[key]
+    r = create_renderer(str(folder), name, **options)
     every = {**known, **oracles.control_strings(family)}
-    key = "harmony" if family == "gpt-oss" else family
     ids = r.render_ids(conversation(key, lambda _: "a" + "".join(every) + "b")[0])
     plain = r.render_ids(conversation(key, lambda _: PLAIN)[0])
     wanted = set(every.values())

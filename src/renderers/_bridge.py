@@ -16,7 +16,7 @@ from ._parsed import ParsedResponse
 from ._read import read_messages
 from ._rendered import RenderedTokens, plain_ids
 from ._reply import BETWEEN, CALL, CONTENT, HEADER, REASONING, State
-from ._writer import Field, Piece, Writer
+from ._writer import Field, Piece
 
 if TYPE_CHECKING:
     from ._renderer import Renderer
@@ -52,7 +52,8 @@ _WHAT_TO_DO = {
     RefusalCode.TOKENS_AFTER_STOP: "tokens follow a stop token; cut the completion behind its first stop",
     RefusalCode.WRONG_MARKER: "the turn ended by sampling the marker of another role than the first new message has; "
     "render the conversation",
-    RefusalCode.DEPENDS_ON_HISTORY: "how a new message is written depends on earlier ones; render the conversation",
+    RefusalCode.DEPENDS_ON_HISTORY: "a new message changes how an earlier one is written, or the reverse; render the "
+    "conversation",
     RefusalCode.NO_TURN_CLOSE: "how this template closes a turn is not known; render the conversation each turn",
 }
 
@@ -114,7 +115,8 @@ def _extend(
             raise _Refused(RefusalCode.ASSISTANT_IN_EXTENSION, turn.path)
     sampled = plain_ids(completion)
     reader = r.reader(prompt_ids=prompt)
-    may_reason = reader.state is not CONTENT
+    # Behind results a prompt may leave open what the one behind the question had said.
+    may_reason = reader.state is REASONING or CONTENT not in (reader.state, r.reader().state)
     reader.feed(sampled)
     place = reader.place
     parsed, _ = reader.finish()
@@ -126,7 +128,7 @@ def _extend(
         r.thinking_retention == "tool_cycle" and may_reason and r._probes.strips_reasoning(new, len(parsed.tool_calls))
     ):
         raise _Refused(RefusalCode.RETENTION_POLICY)
-    close, given_back = _close(r, sampled, place, parsed, pieces[0].text)
+    close, given_back = _close(r, prompt, sampled, place, parsed, pieces[0].text)
     pieces[0] = pieces[0]._replace(text=pieces[0].text.removeprefix(given_back))
     encoded = r._encoder.encode([Piece(close, NONE, Field.FRAME, True), *pieces])
     ids = encoded.ids.tolist()
@@ -151,11 +153,11 @@ def _write_new(
     conv = r._conversation([*stub, *new], tools, True)
     try:
         written = write(r.family, conv)
-        r.family.opening(conv.until(_STUB), before := Writer(conv.policy.parity))
+        before = write(r.family, conv.until(_STUB))
     except BadMessage as error:
         refused = error.path.endswith(".role")
         raise _Refused(RefusalCode.ROLE_REFUSED if refused else RefusalCode.DEPENDS_ON_HISTORY, str(error)) from error
-    if written.opening != before.pieces:
+    if written.opening != before.opening or written.turn(0) != before.turn(0):
         raise _Refused(RefusalCode.DEPENDS_ON_HISTORY)
     return conv, [
         piece._replace(message=piece.message - _STUB if piece.message >= 0 else NONE)
@@ -164,7 +166,7 @@ def _write_new(
 
 
 def _close(
-    r: Renderer, sampled: Sequence[int], place: State, parsed: ParsedResponse, following: str
+    r: Renderer, prompt: Sequence[int], sampled: Sequence[int], place: State, parsed: ParsedResponse, following: str
 ) -> tuple[str, str]:
     """What must be written between the completion and the new messages, and which marker at the beginning of
     `following` the model has sampled already."""
@@ -183,5 +185,17 @@ def _close(
         return closes.seam, ""
     if place in (CALL, HEADER) or (place is BETWEEN and closes.call is None):
         raise _Refused(RefusalCode.CUT_INSIDE_CALL)
-    close = {REASONING: closes.reasoning, BETWEEN: closes.call}.get(place, closes.content)
+    if place is BETWEEN and closes.call is not None:
+        behind = _behind_calls(r, [*r._prompt_end(prompt), *sampled])
+        if behind is None:
+            raise _Refused(RefusalCode.CUT_INSIDE_CALL)
+        return closes.call.removeprefix(behind) + closes.seam, ""
+    close = closes.reasoning if place is REASONING else closes.content
     return f"{close}{closes.seam}", ""
+
+
+def _behind_calls(r: Renderer, turn: Sequence[int]) -> str | None:
+    """What stands behind the last call of a turn, which may be the beginning of its close; None where a block of calls
+    was opened and none was sampled."""
+    begin = next((k for k in range(len(turn), 0, -1) if turn[k - 1] in r._table.call_ends), None)
+    return None if begin is None else r._tokenizer.token_bytes(turn[begin:]).decode("utf-8", "replace")

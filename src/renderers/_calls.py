@@ -7,15 +7,14 @@ closing tag inside a value is no close: the first one that something legal follo
 
 from __future__ import annotations
 
-import ast
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
-from ._messages import Call, to_json
+from ._messages import Call
 from ._writer import Field, Writer
 
 
@@ -42,6 +41,7 @@ class ReadCall:
         arguments: the values; a JSON text where Python cannot hold it (integers of thousands of digits,
             nesting of thousands of levels) or where it is no object; None where there is nothing to read.
         json_text: the arguments verbatim as sampled, for the spellings that write JSON.
+        raw: its own part of the text, where that holds several calls; the parts together are the text.
     """
 
     name: str | None
@@ -49,6 +49,7 @@ class ReadCall:
     status: ToolCallParseStatus = ToolCallParseStatus.OK
     json_text: str | None = None
     id: str | None = None
+    raw: str | None = None
 
 
 _OK = ToolCallParseStatus.OK
@@ -218,133 +219,6 @@ def write_json_object(call: Call, out: Writer) -> None:
     out.frame("}")
 
 
-# ---- key and value in tags ------------------------------------------------------------------
-
-
-def _read_tagged(
-    text: str, position: int, opening: re.Pattern[str], close: str, after: re.Pattern[str], end: re.Pattern[str]
-) -> tuple[dict[str, str], bool]:
-    """Arguments as text from `position` on, and whether the whole call is well formed.
-
-    `opening` captures a key; its value lasts until the first `close` that `after` follows; `end` must match
-    what is left.
-    """
-    values: dict[str, str] = {}
-    while match := opening.match(text, position):
-        stop = text.find(close, match.end())
-        while stop >= 0 and not after.match(text, stop + len(close)):
-            stop = text.find(close, stop + len(close))
-        if stop < 0 or match.group(1) in values:
-            return values, False
-        values[match.group(1)] = text[match.end() : stop]
-        position = stop + len(close)
-    return values, end.match(text, position) is not None
-
-
-_FUNCTION = re.compile(r"\s*<function=([^>\n]*)>")
-_PARAMETER = re.compile(r"\s*<parameter=([^>\n]*)>")
-_AFTER_PARAMETER = re.compile(r"\s*(?:<parameter=[^>\n]*>|</function>\s*\Z)")
-_FUNCTION_END = re.compile(r"\s*</function>\s*\Z")
-
-
-def read_function_tags(text: str, header: str, schemas: Schemas) -> ReadCall:
-    """``<function=N>⏎<parameter=K>⏎V⏎</parameter>⏎…</function>`` (Qwen3.5, Qwen3-Coder, Nemotron-3)."""
-    match = _FUNCTION.match(text)
-    if match is None:
-        return ReadCall(None, None, _MALFORMED)
-    values, whole = _read_tagged(text, match.end(), _PARAMETER, "</parameter>", _AFTER_PARAMETER, _FUNCTION_END)
-    values = {key: value.removeprefix("\n").removesuffix("\n") for key, value in values.items()}
-    return _typed(match.group(1).strip(), values, whole, schemas)
-
-
-def write_function_tags(call: Call, out: Writer, *, scalar: Callable[[Any], str] = str) -> None:
-    """The same, written; `scalar` spells values that are neither text nor containers. A call may lack arguments."""
-    out.frame("<function=")
-    out.body(call.name, Field.CALL_NAME)
-    out.frame(">\n")
-    for key, value in (call.as_mapping() if call.arguments is not None else {}).items():
-        out.frame("<parameter=")
-        out.body(key, Field.CALL_ARGUMENTS)
-        out.frame(">\n")
-        spelt = (
-            value if isinstance(value, str) else to_json(value) if isinstance(value, (dict, list)) else scalar(value)
-        )
-        out.body(spelt, Field.CALL_ARGUMENTS)
-        out.frame("\n</parameter>\n")
-    out.frame("</function>")
-
-
-_PAIR = re.compile(r"\s*<arg_key>((?:(?!</arg_key>).)*)</arg_key>\s*<arg_value>", re.S)
-_AFTER_PAIR = re.compile(r"\s*(?:<arg_key>|\Z)")
-_PAIRS_END = re.compile(r"\s*\Z")
-
-
-def read_arg_pairs(text: str, header: str, schemas: Schemas) -> ReadCall:
-    """``N⏎<arg_key>K</arg_key>⏎<arg_value>V</arg_value>⏎…`` (GLM); strings stand verbatim, others as JSON."""
-    head = text.find("<arg_key>")
-    head = len(text) if head < 0 else head
-    values, whole = _read_tagged(text, head, _PAIR, "</arg_value>", _AFTER_PAIR, _PAIRS_END)
-    return _typed(text[:head].strip(), values, whole, schemas)
-
-
-def write_arg_pairs(call: Call, out: Writer, *, gap: str = "\n") -> None:
-    """The same, written; `gap` stands after each tag group."""
-    out.body(call.name, Field.CALL_NAME)
-    out.frame(gap)
-    for key, value in call.as_mapping().items():
-        out.frame("<arg_key>")
-        out.body(key, Field.CALL_ARGUMENTS)
-        out.frame(f"</arg_key>{gap}<arg_value>")
-        out.body(value if isinstance(value, str) else to_json(value), Field.CALL_ARGUMENTS)
-        out.frame(f"</arg_value>{gap}")
-
-
-def _typed(name: str, values: Mapping[str, str], whole: bool, schemas: Schemas) -> ReadCall:
-    if not name:
-        return ReadCall(None, None, ToolCallParseStatus.MISSING_NAME)
-    properties = schemas.get(name, {}).get("properties")
-    known = properties if isinstance(properties, dict) else {}
-    arguments = {key: typed_value(value, known.get(key)) for key, value in values.items()}
-    return ReadCall(name, arguments, _OK if whole else _MALFORMED)
-
-
-def typed_value(text: str, schema: Any = None) -> Any:
-    """The value an untyped text stands for: by its schema if there is one, else JSON, else Python, else text."""
-    kinds = set(_kinds(schema))
-    if kinds == {"string"}:
-        return text
-    literal = text.strip()
-    value, valid = load_json(literal) if literal[:1] not in ("", '"') else (None, False)
-    if not valid and literal in ("True", "False", "None"):
-        value, valid = ast.literal_eval(literal), True
-    if not valid or value is literal:
-        return text
-    if "string" in kinds and not (value is None and "null" in kinds) and not any(_fits(value, kind) for kind in kinds):
-        return text
-    return value
-
-
-def _kinds(schema: Any) -> Iterator[str]:
-    """Every JSON type a schema allows, unions included."""
-    if not isinstance(schema, dict):
-        return
-    kind = schema.get("type")
-    yield from (name for name in (kind if isinstance(kind, list) else [kind]) if isinstance(name, str))
-    if schema.get("nullable"):
-        yield "null"
-    for key in ("anyOf", "oneOf"):
-        options = schema.get(key)
-        for option in options if isinstance(options, list) else ():
-            yield from _kinds(option)
-
-
-def _fits(value: Any, kind: str) -> bool:
-    types: dict[str, Any] = {"integer": int, "number": (int, float), "object": dict, "array": list}
-    if isinstance(value, bool):
-        return kind == "boolean"
-    return kind in types and isinstance(value, types[kind])
-
-
 # ---- name, fence, JSON ----------------------------------------------------------------------
 
 _FENCE = "\n```json\n"
@@ -370,3 +244,47 @@ def write_fenced_json(call: Call, out: Writer) -> None:
     out.frame(_FENCE)
     out.body(call.as_json(), Field.CALL_ARGUMENTS)
     out.frame("\n```")
+
+
+# ---- name, JSON -----------------------------------------------------------------------------
+
+
+def read_named_json(text: str, header: str, schemas: Schemas) -> ReadCall:
+    """``N<｜tool▁sep｜>A`` (DeepSeek V3.1)."""
+    name, separated, arguments = text.partition("<｜tool▁sep｜>")
+    if not separated or not name.strip():
+        return ReadCall(None, None, ToolCallParseStatus.MISSING_NAME)
+    return read_json_arguments(name.strip(), arguments)
+
+
+def write_named_json(call: Call, out: Writer) -> None:
+    """The same, written."""
+    out.body(call.name, Field.CALL_NAME)
+    out.frame("<｜tool▁sep｜>")
+    out.body(call.as_json(), Field.CALL_ARGUMENTS)
+
+
+# ---- id, JSON -------------------------------------------------------------------------------
+
+_ARGUMENTS = "<|tool_call_argument_begin|>"
+_INDEX = re.compile(r":\d+\Z")
+
+
+def read_id_json(text: str, header: str, schemas: Schemas) -> ReadCall:
+    """``functions.N:index<|tool_call_argument_begin|>A`` (Kimi); the name is what the id says."""
+    id_, separated, arguments = text.partition(_ARGUMENTS)
+    id_ = id_.strip()
+    name = _INDEX.sub("", id_.removeprefix("functions."))
+    if not separated or not name:
+        return ReadCall(None, None, ToolCallParseStatus.MISSING_NAME, id=id_ or None)
+    return replace(read_json_arguments(name, arguments), id=id_)
+
+
+def write_id_json(call: Call, id_: str, out: Writer) -> None:
+    """The same, written, with an id that need not say the name."""
+    before, name, after = id_.partition(call.name) if call.name else (id_, "", "")
+    out.body(before, Field.CALL_ID)
+    out.body(name, Field.CALL_NAME)
+    out.body(after, Field.CALL_ID)
+    out.frame(_ARGUMENTS)
+    out.body(call.as_json(), Field.CALL_ARGUMENTS)

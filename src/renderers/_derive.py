@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import takewhile
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 from ._family import Family
 from ._messages import Call, Conversation, Policy, Turn
 from ._reply import Affixes
-from ._writer import Field, Piece, Writer
+from ._writer import CUT, Field, Piece, Writer
 
 TOOL: dict[str, Any] = {"type": "function", "function": {"name": "probe", "description": "", "parameters": {}}}
 
@@ -52,6 +52,26 @@ def write(family: Family, conv: Conversation) -> Written:
     return Written(out.pieces, bounds)
 
 
+def cut_at_prompts(family: Family, conv: Conversation, written: Written, controls: re.Pattern[str]) -> Written:
+    """The same with a cut where each generation prompt ended, so that no token spans prompt and sampled text."""
+    pieces = written.pieces[: written.bounds[0]]
+    bounds = []
+    for i, turn in enumerate(conv):
+        bounds.append(len(pieces))
+        own = written.turn(i)
+        left = len(prompt_overlap(family, conv, i, own, controls)) if turn.role == "assistant" else 0
+        for piece in own:
+            width = len(piece.text)
+            if 0 < left <= width:
+                pieces += [piece._replace(text=piece.text[:left]), piece._replace(text=CUT)]
+                piece = piece._replace(text=piece.text[left:])
+            if piece.text:
+                pieces.append(piece)
+            left -= width
+    bounds.append(len(pieces))
+    return Written([*pieces, *written.pieces[written.bounds[-1] :]], bounds)
+
+
 def prompt_overlap(family: Family, conv: Conversation, i: int, turn: Sequence[Piece], controls: re.Pattern[str]) -> str:
     """The beginning of message `i` that the generation prompt before it had written already."""
     out = Writer()
@@ -71,8 +91,12 @@ def _overlap(prompt: str, scaffold: str, controls: re.Pattern[str]) -> str:
 
 def common_prefix(one: str, other: str) -> str:
     """The characters two texts begin with alike."""
-    n = next((k for k, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
-    return one[:n]
+    return one[: common_prefix_length(one, other)]
+
+
+def common_prefix_length(one: Sequence[Any], other: Sequence[Any]) -> int:
+    """How many items two sequences begin with alike."""
+    return next((k for k, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
 # ---- probes ---------------------------------------------------------------------------------
@@ -109,9 +133,9 @@ class Closes:
 class Probes:
     """A family writing small conversations under one policy."""
 
-    def __init__(self, family: Family, controls: re.Pattern[str], keep: Policy) -> None:
+    def __init__(self, family: Family, controls: re.Pattern[str], policy: Policy) -> None:
         self._family, self._controls = family, controls
-        self._policy = Policy(keep=keep.keep)
+        self._policy = replace(policy, parity=False)
         self._reasoning = "R" if family.reply.reasons else None
         self._called = probe_turn("assistant", None, calls=1)
 
@@ -129,7 +153,7 @@ class Probes:
         before_call = self._to_control(self._after(called, Field.CONTENT))
         if self._reasoning is None:
             return Affixes(content_before_call=before_call)
-        turn = self.written(probe_turn(USER), probe_turn("assistant", "C", self._reasoning)).turn(1)
+        turn = self._reasoned("C")
         reasoning, content = (
             next(k for k, piece in enumerate(turn) if piece.field is field)
             for field in (Field.REASONING, Field.CONTENT)
@@ -138,6 +162,12 @@ class Probes:
         return Affixes(
             self._from_control(turn[:reasoning]), self._to_control(between), self._from_control(between), before_call
         )
+
+    def _reasoned(self, content: str) -> list[Piece]:
+        """A reasoned answer as the model writes it, also where the template never keeps reasoning."""
+        answer = probe_turn("assistant", content, self._reasoning)
+        policy = replace(self._policy, keep="all")
+        return write(self._family, Conversation((probe_turn(USER), answer), policy=policy)).turn(1)
 
     def closes(self) -> Closes:
         """How turns close, from the texts that stand behind their last words."""
@@ -149,8 +179,8 @@ class Probes:
         call, _ = self._after_close(behind_call[end:])
         reasoning = ""
         if self._reasoning is not None:
-            thinking = self.written(probe_turn(USER), probe_turn("assistant", "", self._reasoning)).turn(1)
-            reasoning, _ = self._after_close(_text(self._after(thinking, Field.REASONING)), first=True)
+            behind_reasoning = _text(self._after(self._reasoned(""), Field.REASONING))
+            reasoning, _ = self._after_close(behind_reasoning, first=True)
         closed = bool(call) or not content
         finished = [
             self.written(probe_turn(USER), answer).turn(1) for answer in (probe_turn("assistant"), self._called)
@@ -160,15 +190,11 @@ class Probes:
         return Closes(content, reasoning, call if closed else None, seam, frozenset(produced), markers)
 
     def strips_reasoning(self, after: Sequence[Turn], calls: int) -> bool:
-        """The template takes reasoning out of a turn once `after` follows it."""
+        """The template leaves reasoning out of a turn that `after` follows."""
         if self._reasoning is None:
             return False
         asked = (probe_turn(USER), probe_turn("assistant", "" if calls else "C", self._reasoning, calls))
-        kept = [
-            any(piece.field is Field.REASONING for piece in self.written(*turns).turn(1))
-            for turns in (asked, (*asked, *after))
-        ]
-        return kept[0] and not kept[1]
+        return not any(piece.field is Field.REASONING for piece in self.written(*asked, *after).turn(1))
 
     def declares_tools(self) -> bool:
         """Tools given by the caller reach the prompt."""

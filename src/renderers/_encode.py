@@ -7,7 +7,7 @@ Control tokens are looked for in trusted text only. All text between two of them
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ._tokenizers import Ids, Tokenizer
-from ._writer import Piece
+from ._writer import CUT, Piece
 
 _SHORT = 48
 _REMEMBERED = 4096
@@ -78,17 +78,18 @@ class Encoder:
 
     def _parts(self, pieces: Sequence[Piece]) -> list[str | int]:
         """The text as runs, with the ids of the control tokens between them."""
-        text = "".join(piece.text for piece in pieces)
         parts: list[str | int] = []
-        done = 0
-        for begin, end in _trusted_stretches(pieces):
-            for match in self.controls.finditer(text, begin, end):
-                if match.start() > done:
-                    parts.append(text[done : match.start()])
-                parts.append(self.tokenizer.controls[match.group()])
-                done = match.end()
-        if done < len(text):
-            parts.append(text[done:])
+        for stretch in _between_cuts(pieces):
+            text = "".join(piece.text for piece in stretch)
+            done = 0
+            for begin, end in _trusted_stretches(stretch):
+                for match in self.controls.finditer(text, begin, end):
+                    if match.start() > done:
+                        parts.append(text[done : match.start()])
+                    parts.append(self.tokenizer.controls[match.group()])
+                    done = match.end()
+            if done < len(text):
+                parts.append(text[done:])
         return parts
 
     def _encode(self, parts: Sequence[str | int]) -> list[Sequence[int]]:
@@ -122,6 +123,16 @@ class Encoder:
             run = str(parts[k])
             starts[ends[k] - counts[k] : ends[k]] = bases[k] + _byte_offsets(run)[self.tokenizer.starts(run)]
         return starts
+
+
+def _between_cuts(pieces: Sequence[Piece]) -> Iterator[Sequence[Piece]]:
+    """The pieces between those that no token reaches over."""
+    begin = 0
+    for k, piece in enumerate(pieces):
+        if piece.text == CUT:
+            yield pieces[begin:k]
+            begin = k + 1
+    yield pieces[begin:]
 
 
 def _trusted_stretches(pieces: Sequence[Piece]) -> list[tuple[int, int]]:

@@ -20,12 +20,16 @@ class Family:
         models: exact model ids that ship this format, with the options that differ for them.
         templates: SHA-256 of the chat templates it reproduces, with the options that differ for them.
         reply: how the model writes its turn.
+        message_keys: keys of a message it reads beyond the usual ones.
+        part_kinds: types of content parts it writes.
     """
 
     name: ClassVar[str]
     models: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     templates: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     reply: ClassVar[Reply]
+    message_keys: ClassVar[frozenset[str]] = frozenset()
+    part_kinds: ClassVar[frozenset[str]] = frozenset({"text"})
 
     def opening(self, conv: Conversation, out: Writer) -> None:
         """Write what stands before the first message."""

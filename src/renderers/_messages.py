@@ -33,10 +33,13 @@ class Policy:
             inside the caller's text become control tokens.
         keep: whose reasoning is written: what the template keeps, also every turn of the running tool
             cycle, or every turn.
+        patched: write the format's own marks, but nothing that a later turn respells: a turn stays as it was when it
+            was the last one, values are spelt as JSON, and arguments given as JSON text stay verbatim.
     """
 
     parity: bool = False
     keep: Retention = "template"
+    patched: bool = False
 
 
 PLAIN_POLICY = Policy()
@@ -81,9 +84,10 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part of a content list: ``text``, or a picture, video or sound still as the caller gave it.
+    """One part of a content list: ``text``, or something else still as the caller gave it.
 
     Attributes:
+        kind: ``text``, ``image``, ``video``, ``audio``, or the type the caller named.
         payload: the part as given, where it was a mapping.
         unread_keys: keys of a text part that say something no format prints.
     """

@@ -105,7 +105,14 @@ class PlainRenderer:
         stops = tuple(names[stop] for stop in self._source.stops if stop in names)
         return Reader(Table(Reply(stops), self._source.tokenizer.controls), self._source.tokenizer, Affixes())
 
-    def parse_response(self, token_ids: Sequence[int], *, finish_reason: str | None = None, **_: Any) -> ParsedResponse:
+    def parse_response(
+        self,
+        token_ids: Sequence[int],
+        *,
+        tools: Any = None,
+        prompt_ids: Sequence[int] | None = None,
+        finish_reason: str | None = None,
+    ) -> ParsedResponse:
         """The reply as text; whether it reasons or calls tools is not known."""
         reader = self.reader()
         reader.feed(token_ids)

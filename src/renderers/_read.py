@@ -89,10 +89,10 @@ def _read_content(content: Any, path: str) -> tuple[str | tuple[Part, ...] | Non
         elif kind in _TEXTS:
             unread = tuple(key for key, value in fields.items() if value and key not in ("type", *_TEXTS))
             parts.append(Part("text", _text(fields.get(kind), f"{at}.{kind}"), fields, at, unread))
-        elif kind in _MEDIA:
-            parts.append(Part(_MEDIA[kind], "", fields, at))
+        elif isinstance(kind, str):
+            parts.append(Part(_MEDIA.get(kind, kind), "", fields, at))
         else:
-            raise BadMessage(at, f"is a part of unknown type {kind!r}")
+            raise BadMessage(f"{at}.type", f"must be a type such as 'text', not {kind!r}")
     return tuple(parts), "".join(thinking) if thinking else None
 
 

@@ -7,8 +7,10 @@ parser.
 from __future__ import annotations
 
 import codecs
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from itertools import accumulate, pairwise
 from typing import Any, cast
 
 import numpy as np
@@ -92,8 +94,16 @@ class Reader:
         steps: tokens handled so far, those handled twice counted twice.
     """
 
-    def __init__(self, table: Table, tokenizer: Tokenizer, affixes: Affixes, schemas: Schemas | None = None) -> None:
+    def __init__(
+        self,
+        table: Table,
+        tokenizer: Tokenizer,
+        affixes: Affixes,
+        schemas: Schemas | None = None,
+        call_type: type[ParsedToolCall] = ParsedToolCall,
+    ) -> None:
         self._table, self._tokenizer, self._affixes, self._schemas = table, tokenizer, affixes, schemas
+        self._call_type = call_type
         self.state = START
         self.stopped = False
         self.length = self.steps = 0
@@ -111,7 +121,7 @@ class Reader:
         self._call: list[int] = []  # tokens of the open call, its end tokens and what follows them included
         self._closes: list[int] = []  # lengths of `_call` just after each end token
         self._blank_tail = True  # nothing but white space since the last of them
-        self._reads: dict[int, tuple[str, ReadCall]] = {}  # of the open call's text until there
+        self._reads: dict[int, tuple[str, Sequence[ReadCall]]] = {}  # of the open call's text until there
         self._skipped = 0  # tokens behind the stop
         self._resumable = False  # the stop ended a call, and only white space followed
         self._enter(START)
@@ -349,23 +359,37 @@ class Reader:
         return bool(self._closes) and (self._blank_tail or self._is_good(self._closes[0]))
 
     def _is_good(self, end: int) -> bool:
-        """The open call's text until there is a good call."""
-        return self._read(end)[1].status is ToolCallParseStatus.OK
+        """The open call's text until there is a good call, or good calls."""
+        return all(read.status is ToolCallParseStatus.OK for read in self._read(end)[1])
 
-    def _read(self, end: int) -> tuple[str, ReadCall]:
+    def _read(self, end: int) -> tuple[str, Sequence[ReadCall]]:
         """The open call's text up to, and without, the end token before `end`, and what it says; read once, so that
         reading stays linear."""
         if end not in self._reads:
             text = self._decode(self._call[: end - 1 if self._closes else end])
-            self._reads[end] = text, self._table.read_call(text, self._header_text(), self._schemas or {})
+            read = self._table.read_call(text, self._header_text(), self._schemas or {})
+            self._reads[end] = text, [read] if isinstance(read, ReadCall) else read
         return self._reads[end]
 
     def _call_read(self, end: int, closed: bool) -> None:
-        text, read = self._read(end)
-        status = read.status if closed else ToolCallParseStatus.UNCLOSED_BLOCK
-        if status is ToolCallParseStatus.OK and self._schemas is not None and read.name not in self._schemas:
-            status = ToolCallParseStatus.UNKNOWN_TOOL
-        span = (self._call_start, self.length)
-        call = ParsedToolCall(text, read.name, read.arguments, span, status, read.id, read.json_text)
-        self._calls.append(call)
-        self._events.append(CallRead(call))
+        text, reads = self._read(end)
+        for read, span in zip(reads, self._spans(end, reads), strict=True):
+            cut = not closed and read is reads[-1]
+            status = ToolCallParseStatus.UNCLOSED_BLOCK if cut else read.status
+            if status is ToolCallParseStatus.OK and self._schemas is not None and read.name not in self._schemas:
+                status = ToolCallParseStatus.UNKNOWN_TOOL
+            raw = text if read.raw is None else read.raw
+            call = self._call_type(raw, read.name, read.arguments, span, status, read.id, read.json_text)
+            self._calls.append(call)
+            self._events.append(CallRead(call))
+
+    def _spans(self, end: int, reads: Sequence[ReadCall]) -> list[tuple[int, int]]:
+        """The tokens of each call; where several share an opening and a close, a token is of the call that its first
+        character is of."""
+        edges = list(accumulate(len(read.raw or "") for read in reads[:-1]))
+        cuts: list[int] = []
+        if edges:
+            decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+            starts = [0, *accumulate(len(decode(self._tokenizer.token_bytes([id_]))) for id_ in self._call[:end])]
+            cuts = [self.length - end + bisect_left(starts, edge) for edge in edges]
+        return list(pairwise([self._call_start, *cuts, self.length]))

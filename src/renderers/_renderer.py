@@ -6,17 +6,17 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from ._bridge import Bridge, bridge
-from ._derive import Closes, Probes, Written, probe_turn, prompt_overlap, write
+from ._derive import Closes, Probes, Written, cut_at_prompts, probe_turn, prompt_overlap, write
 from ._encode import Encoded, Encoder, utf8_length
 from ._errors import BadMessage, RenderersWarning, TokenizerMismatch
 from ._family import Family
 from ._messages import PLAIN_POLICY, Conversation, Policy, Retention, Turn
-from ._parsed import ParsedResponse
+from ._parsed import ParsedResponse, ParsedToolCall
 from ._read import read_messages, read_tools, tool_schemas
 from ._reader import Reader, Table
 from ._rendered import Bools, RenderedTokens, plain_ids
@@ -67,7 +67,10 @@ class Renderer:
         identity: which format was chosen, and why.
         thinking_retention: when a bridge may extend past reasoning that the template would now strip: "all"
             always, "tool_cycle" not at a new user query, "template" never.
+        call_type: what parsed calls are made as.
     """
+
+    call_type: ClassVar[type[ParsedToolCall]] = ParsedToolCall
 
     def __init__(
         self,
@@ -104,7 +107,7 @@ class Renderer:
             BadMessage: something in `messages` or `tools` cannot be rendered; nothing is left out silently.
         """
         conv = self._read(messages, tools, add_generation_prompt)
-        written = write(self.family, conv)
+        written = self._write(conv)
         encoded = self._encoder.encode(written.pieces)
         return RenderedTokens(
             token_ids=encoded.ids,
@@ -119,7 +122,7 @@ class Renderer:
         self, messages: Sequence[Mapping[str, Any]], *, tools: Any = None, add_generation_prompt: bool = False
     ) -> list[int]:
         """The token ids alone."""
-        return self._encoder.ids(write(self.family, self._read(messages, tools, add_generation_prompt)).pieces)
+        return self._encoder.ids(self._write(self._read(messages, tools, add_generation_prompt)).pieces)
 
     def render_text(
         self, messages: Sequence[Mapping[str, Any]], *, tools: Any = None, add_generation_prompt: bool = False
@@ -137,7 +140,8 @@ class Renderer:
             tools: types the arguments of untyped formats, and reveals calls of unknown tools.
             prompt_ids: the prompt that was sampled from, if it may end otherwise than this renderer's own.
         """
-        reader = Reader(self._table, self._tokenizer, self._affixes, tool_schemas(tools) if tools else None)
+        schemas = tool_schemas(tools) if tools else None
+        reader = Reader(self._table, self._tokenizer, self._affixes, schemas, self.call_type)
         reader.seek(self._prompt_end(prompt_ids))
         return reader
 
@@ -236,10 +240,11 @@ class Renderer:
 
     @cached_property
     def _prompts(self) -> tuple[list[int], ...]:
-        """The generation prompts after a question and after a tool result."""
+        """The generation prompts after a question and after a tool result; the end of the result where it has none."""
         asked = self._probes.written(probe_turn("user"), prompting=True)
         resulted = self._probes.written(*self._probes.round, prompting=True)
-        return tuple(self._encoder.ids(written.pieces[written.bounds[-1] :]) for written in (asked, resulted))
+        ends = [written.pieces[written.bounds[-1] :] or written.pieces[-1:] for written in (asked, resulted)]
+        return tuple(self._encoder.ids(end) for end in ends)
 
     def _prompt_end(self, prompt_ids: Sequence[int] | None) -> Sequence[int]:
         """The generation prompt at the end of a prompt, and what of the reply may follow it there; this renderer's own
@@ -247,8 +252,15 @@ class Renderer:
         if prompt_ids is None or not len(prompt_ids):
             return self._prompts[0]
         begins = {prompt[0] for prompt in self._prompts if prompt}
-        k = next((k for k in range(len(prompt_ids) - 1, -1, -1) if prompt_ids[k] in begins), len(prompt_ids))
-        return plain_ids(prompt_ids[k:])
+        ends = {*begins, *self._stops}
+        k = next((k for k in range(len(prompt_ids) - 1, -1, -1) if prompt_ids[k] in ends), len(prompt_ids))
+        return plain_ids(prompt_ids[k:]) if k < len(prompt_ids) and prompt_ids[k] in begins else []
+
+    def _write(self, conv: Conversation) -> Written:
+        written = write(self.family, conv)
+        if self._policy.patched:
+            written = cut_at_prompts(self.family, conv, written, self._encoder.controls)
+        return written
 
     def _read(self, messages: Any, tools: Any, prompting: bool) -> Conversation:
         turns = read_messages(messages)
@@ -260,8 +272,11 @@ class Renderer:
         """Turns as a conversation, after the checks that are the same for every format."""
         for turn in turns:
             for part in turn.parts:
-                if part.kind != "text":
-                    raise BadMessage(part.path, f"is a part of type {part.kind!r}, and this renderer writes text only")
+                if part.kind not in self.family.part_kinds:
+                    raise BadMessage(
+                        part.path,
+                        f"is a part of type {part.kind!r}, which the {self.family.name} renderer cannot write",
+                    )
                 for key in part.unread_keys:
                     self._warn(
                         f"the key {key!r} of text parts is not part of the {self.family.name} format and is left out"
@@ -272,7 +287,7 @@ class Renderer:
                     f"the {self.family.name} format has no place for reasoning; leave it out, or make the renderer "
                     "with parity=True, which drops it as the template does",
                 )
-            for key in turn.extra:
+            for key in turn.extra.keys() - self.family.message_keys:
                 self._warn(f"the key {key!r} of messages is not part of the {self.family.name} format and is left out")
         declared = read_tools(tools)
         if declared and not self.supports_tools:

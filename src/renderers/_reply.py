@@ -5,7 +5,7 @@ A *mark* is a control token that leads to a state from the states the table name
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -50,7 +50,7 @@ def mark(to: State | Callable[[str], State], *after: State) -> Mark:
     return Mark(to, frozenset(after))
 
 
-ReadCallText = Callable[[str, str, Schemas], ReadCall]
+ReadCallText = Callable[[str, str, Schemas], ReadCall | Sequence[ReadCall]]
 
 
 def _no_calls(text: str, header: str, schemas: Schemas) -> ReadCall:
@@ -64,7 +64,8 @@ class Reply:
     Attributes:
         stops: tokens that end it, the canonical one first.
         marks: control token → what it means.
-        read_call: (text of a call, header before it, tool schemas by name) → the call.
+        read_call: (text of a call, header before it, tool schemas by name) → the call; a list of at least one, each
+            with its `raw`, where one opening and close may hold several.
         call_ends: tokens that end a call.
         history_ends: tokens that close a turn in history where the model sampled another.
     """

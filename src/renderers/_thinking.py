@@ -6,11 +6,11 @@ from ._errors import BadMessage
 from ._messages import Turn
 
 
-def inline_thinking(turn: Turn, text: str, parity: bool) -> tuple[str, str]:
+def inline_thinking(turn: Turn, text: str, parity: bool, edges: str = "\n") -> tuple[str, str]:
     """Reasoning and answer of an assistant turn, as most templates tell them apart.
 
     Reasoning given apart wins; else what stands before the first ``</think>`` and after the last ``<think>`` in it is
-    reasoning, without the newlines at that edge, and the answer follows the last ``</think>``.
+    reasoning, and the answer follows the last ``</think>``; both without `edges` at those marks.
 
     Raises:
         BadMessage: words in other places, which the templates drop silently (with `parity`, so do we).
@@ -18,10 +18,10 @@ def inline_thinking(turn: Turn, text: str, parity: bool) -> tuple[str, str]:
     if turn.reasoning is not None or "</think>" not in text:
         return turn.reasoning or "", text
     before, *between, answer = text.split("</think>")
-    unread, opened, reasoning = before.rstrip("\n").rpartition("<think>")
+    unread, opened, reasoning = before.rstrip(edges).rpartition("<think>")
     if not parity and ("".join(between).strip() or (opened and unread.strip())):
         raise BadMessage(
             f"{turn.path}.content",
             "has words around its <think> block that the template drops; give the reasoning in reasoning_content",
         )
-    return reasoning.lstrip("\n"), answer.lstrip("\n")
+    return reasoning.lstrip(edges), answer.lstrip(edges)

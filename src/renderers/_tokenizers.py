@@ -19,6 +19,8 @@ import numpy.typing as npt
 import tokenizers
 
 from ._errors import BadOption, TokenizerMismatch
+from ._tiktoken import FILE as TIKTOKEN
+from ._tiktoken import byte_alphabet, tiktoken_tokenizer
 
 Ids = npt.NDArray[np.int32]
 
@@ -55,9 +57,7 @@ class Tokenizer(Protocol):
 
 def _byte_alphabet() -> Any:
     """Byte-level BPE's printable stand-ins for the 256 bytes (GPT-2's table), for `codecs.charmap_encode`."""
-    plain = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    others = [byte for byte in range(256) if byte not in plain]
-    return {byte: byte for byte in plain} | {256 + n: byte for n, byte in enumerate(others)}
+    return {character: byte for byte, character in enumerate(byte_alphabet())}
 
 
 class _TokenBytes(dict[int, bytes]):
@@ -147,14 +147,15 @@ def load(x: Any) -> Source:
     """A tokenizer from a model id, a local folder, a `tokenizers.Tokenizer` or a Hugging Face tokenizer.
 
     Raises:
-        BadOption: nothing like a tokenizer, or a folder without ``tokenizer.json``.
+        BadOption: nothing like a tokenizer, or a folder without ``tokenizer.json`` or ``tiktoken.model``.
     """
     if isinstance(x, (str, Path)):
-        folder = Path(x).expanduser()
-        return _from_folder(folder, str(x)) if folder.is_dir() else _from_folder(_download(str(x)), str(x))
+        found = repository(str(x))
+        tokenizer = FastTokenizer(found.tokenizer, found.extra_controls)
+        return Source(tokenizer, found.name, found.template, found.special_tokens, found.stops)
     if isinstance(x, tokenizers.Tokenizer):
         return Source(FastTokenizer(x))
-    backend = getattr(x, "backend_tokenizer", None)
+    backend = _backend(x)
     if isinstance(backend, tokenizers.Tokenizer):
         template = getattr(x, "chat_template", None)
         return Source(
@@ -170,12 +171,22 @@ def load(x: Any) -> Source:
     )
 
 
+def _backend(x: Any) -> Any:
+    """What a Hugging Face tokenizer encodes with; made from its files for those that run tiktoken by remote code."""
+    if str(getattr(x, "vocab_file", "")).endswith(TIKTOKEN):
+        added = {
+            id_: {"content": token.content, "special": token.special} for id_, token in x.added_tokens_decoder.items()
+        }
+        return tiktoken_tokenizer(Path(x.vocab_file), added)
+    return getattr(x, "backend_tokenizer", None)
+
+
 def _download(model: str) -> Path:
     """The tokenizer files of a model on the Hugging Face hub, from its cache where they are there already."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-    files = ["tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "chat_template.json"]
+    files = ["tokenizer.json", TIKTOKEN, "tokenizer_config.json", "chat_template.jinja", "chat_template.json"]
     try:
         return Path(snapshot_download(model, allow_patterns=[*files, "generation_config.json"]))
     except (OSError, HFValidationError, HfHubHTTPError, LocalEntryNotFoundError) as error:
@@ -183,21 +194,50 @@ def _download(model: str) -> Path:
         raise BadOption(f"{model!r} is neither a local folder nor a model that could be fetched: {reason}") from error
 
 
-def _from_folder(folder: Path, name: str) -> Source:
-    if not (folder / "tokenizer.json").is_file():
-        raise BadOption(f"{name!r} has no tokenizer.json")
-    full = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+@dataclass(frozen=True)
+class Repository:
+    """What a model's folder says about its tokenizer, with the tokenizer itself as the library has it.
+
+    Attributes:
+        tokenizer: with all its added tokens.
+        extra_controls: control tokens that only ``tokenizer_config.json`` names, with their ids.
+        template, special_tokens, stops: as in `Source`.
+    """
+
+    name: str
+    folder: Path
+    tokenizer: tokenizers.Tokenizer
+    extra_controls: Mapping[str, int]
+    template: str | None
+    special_tokens: Mapping[str, str]
+    stops: tuple[int, ...]
+
+
+def repository(name: str) -> Repository:
+    """The tokenizer files of a local folder or a model id. Raises `BadOption` where there are none."""
+    folder = Path(name).expanduser()
+    return _read_folder(folder if folder.is_dir() else _download(name), name)
+
+
+def _read_folder(folder: Path, name: str) -> Repository:
     config = _read_json(folder / "tokenizer_config.json")
+    added = {int(id_): token for id_, token in config.get("added_tokens_decoder", {}).items()}
+    if (folder / "tokenizer.json").is_file():
+        full = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+    elif (folder / TIKTOKEN).is_file():
+        full = tiktoken_tokenizer(folder / TIKTOKEN, added)
+    else:
+        raise BadOption(f"{name!r} has neither tokenizer.json nor {TIKTOKEN}")
     # Some repositories add control tokens in tokenizer_config.json only (Qwen3.5 does).
-    extra = {token["content"]: int(id_) for id_, token in config.get("added_tokens_decoder", {}).items()}
-    tokenizer = FastTokenizer(full, extra)
+    extra = {token["content"]: id_ for id_, token in added.items()}
+    controls = {**extra, **{token.content: id_ for id_, token in full.get_added_tokens_decoder().items()}}
     named = {key: value for key, value in config.items() if key.endswith("_token") and isinstance(value, (str, dict))}
     special = {key: value if isinstance(value, str) else value["content"] for key, value in named.items()}
     stops = _read_json(folder / "generation_config.json").get("eos_token_id", [])
     stops = [stops] if isinstance(stops, int) else stops
-    if (eos := tokenizer.controls.get(special.get("eos_token", ""))) is not None:
+    if (eos := controls.get(special.get("eos_token", ""))) is not None:
         stops = [eos, *(stop for stop in stops if stop != eos)]
-    return Source(tokenizer, name, _template(folder, config), special, tuple(stops))
+    return Repository(name, folder, full, extra, _template(folder, config), special, tuple(stops))
 
 
 def _template(folder: Path, config: Mapping[str, Any]) -> str | None:

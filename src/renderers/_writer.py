@@ -45,6 +45,10 @@ class Piece(NamedTuple):
     trusted: bool
 
 
+CUT = ""
+"""The text of a piece over which no token reaches."""
+
+
 class Writer:
     """Collects the pieces of a conversation. `message` is the index given to what is written next."""
 

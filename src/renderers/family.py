@@ -6,20 +6,30 @@ from ._calls import (
     ReadCall,
     Schemas,
     ToolCallParseStatus,
-    read_arg_pairs,
     read_fenced_json,
-    read_function_tags,
+    read_id_json,
     read_json_arguments,
     read_json_object,
-    write_arg_pairs,
+    read_named_json,
     write_fenced_json,
-    write_function_tags,
+    write_id_json,
     write_json_object,
+    write_named_json,
 )
 from ._errors import BadMessage
 from ._family import Family
 from ._messages import Call, Conversation, Part, Policy, Turn, to_json
 from ._reply import BETWEEN, CALL, CONTENT, HEADER, PROSE, REASONING, START, Mark, Reply, State, mark
+from ._schema_kimi import kimi_namespace, sorted_keys
+from ._schema_xml import xml_definitions
+from ._tags import (
+    read_arg_pairs,
+    read_function_tags,
+    read_invokes,
+    write_arg_pairs,
+    write_function_tags,
+    write_invoke,
+)
 from ._thinking import inline_thinking
 from ._writer import Field, Writer
 
@@ -47,15 +57,24 @@ __all__ = [
     "Turn",
     "Writer",
     "inline_thinking",
+    "kimi_namespace",
     "mark",
     "read_arg_pairs",
     "read_fenced_json",
     "read_function_tags",
+    "read_id_json",
+    "read_invokes",
     "read_json_arguments",
     "read_json_object",
+    "read_named_json",
+    "sorted_keys",
     "to_json",
     "write_arg_pairs",
     "write_fenced_json",
     "write_function_tags",
+    "write_id_json",
+    "write_invoke",
     "write_json_object",
+    "write_named_json",
+    "xml_definitions",
 ]

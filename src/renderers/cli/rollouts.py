@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from .. import ParsedResponse, Renderer, Tokenizer
+from .. import ParsedResponse
+from .._renderer import Renderer
+from .._tokenizers import Tokenizer
 from .settings import SETTINGS
 from .settings.base import Script, Step, Toolbox, declare
 

@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .. import BadOption, Identity, PlainRenderer, Renderer
+from .. import BadOption, Identity
+from .._plain import PlainRenderer
+from .._renderer import Renderer
 from .._tokenizers import Source, load
 from ..families.qwen35 import Qwen35
 from .causes import Cause, cause_of, first_difference

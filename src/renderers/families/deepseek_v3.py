@@ -4,7 +4,8 @@ Source: the chat template of deepseek-ai/DeepSeek-V3.
 
 The template's flags are never reset, and we write what it writes: only the second and every later call of a
 conversation closes the block of calls, a second round of calls has no opener, and neither have its results. A
-bridge writes results the way the first round has them. All system texts stand at the start.
+bridge writes results the way the first round has them, and so does `use_patched` everywhere: every round has whole
+blocks, as in the template of DeepSeek-V3-0324. All system texts stand at the start.
 
 The template cannot declare tools, and prints calls only when the content is None: beside content it drops them.
 Here the content is written, followed by a whole block of calls. Unknown roles, dropped by the template, and
@@ -13,12 +14,14 @@ reasoning, which the format lacks, are refused.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..family import (
     BETWEEN,
     CALL,
     PROSE,
+    Call,
     Conversation,
     Family,
     Reply,
@@ -30,6 +33,12 @@ from ..family import (
 )
 
 END = "<｜end▁of▁sentence｜>"
+CALL_MARKS = {
+    "<｜tool▁calls▁begin｜>": mark(BETWEEN, *PROSE),
+    "<｜tool▁call▁begin｜>": mark(CALL, *PROSE),
+    "<｜tool▁calls▁end｜>": mark(BETWEEN, BETWEEN),
+}
+CALL_ENDS = ("<｜tool▁call▁end｜>",)
 
 
 def is_result(turn: Turn) -> bool:
@@ -42,6 +51,31 @@ def has_bare_calls(turn: Turn) -> bool:
     return turn.role == "assistant" and bool(turn.calls) and not turn.text
 
 
+def role_before(conv: Conversation, i: int) -> str | None:
+    """The role of the last message before `i` that is printed in its place: system texts are not."""
+    roles = (conv.role(k) for k in range(i - 1, -1, -1))
+    return next((role for role in roles if role in ("user", "assistant", "tool")), None)
+
+
+def write_systems(conv: Conversation, out: Writer) -> None:
+    """All system texts, at the start."""
+    out.frame("<｜begin▁of▁sentence｜>")
+    systems = [i for i, turn in enumerate(conv) if turn.role == "system"]
+    for i in systems:
+        out.message = i
+        out.frame("" if i == systems[0] else "\n\n")
+        out.body(conv[i].required_text())
+
+
+def write_block(calls: Sequence[Call], out: Writer) -> None:
+    """A whole block of calls, if there are any."""
+    for k, call in enumerate(calls):
+        out.frame("\n<｜tool▁call▁begin｜>" if k else "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>")
+        write_fenced_json(call, out)
+        out.frame("<｜tool▁call▁end｜>")
+    out.frame("<｜tool▁calls▁end｜>" if calls else "")
+
+
 @dataclass(frozen=True)
 class DeepSeekV3(Family):
     """DeepSeek-V3, December 2024."""
@@ -49,58 +83,41 @@ class DeepSeekV3(Family):
     name = "deepseek-v3"
     models = {"deepseek-ai/DeepSeek-V3": {}, "deepseek-ai/DeepSeek-V3-Base": {}}
     templates = {"3b8267e54b67df6500f231ffa969955cc9d26b3444a291ced4eb96ca7d3ca1ea": {}}
-    reply = Reply(
-        stops=(END,),
-        marks={
-            "<｜tool▁calls▁begin｜>": mark(BETWEEN, *PROSE),
-            "<｜tool▁call▁begin｜>": mark(CALL, *PROSE),
-            "<｜tool▁calls▁end｜>": mark(BETWEEN, BETWEEN),
-        },
-        read_call=read_fenced_json,
-        call_ends=("<｜tool▁call▁end｜>",),
-    )
+    reply = Reply((END,), CALL_MARKS, read_fenced_json, CALL_ENDS)
+    between_results = "\n"
 
     def opening(self, conv: Conversation, out: Writer) -> None:
-        out.frame("<｜begin▁of▁sentence｜>")
-        systems = [i for i, turn in enumerate(conv) if turn.role == "system"]
-        for i in systems:
-            out.message = i
-            out.frame("" if i == systems[0] else "\n\n")
-            out.body(conv[i].required_text())
+        write_systems(conv, out)
 
     def turn(self, conv: Conversation, i: int, out: Writer) -> None:
         turn = conv[i]
         if turn.role == "user":
+            # The template leaves a block of results open here; a prompt behind the results has closed it.
+            out.frame("<｜tool▁outputs▁end｜>" if conv.policy.patched and role_before(conv, i) == "tool" else "")
             out.frame("<｜User｜>")
             out.body(turn.required_text())
-        elif turn.role == "tool":
-            first = conv.first(is_result) == i
-            out.frame("<｜tool▁outputs▁begin｜><｜tool▁output▁begin｜>" if first else "\n<｜tool▁output▁begin｜>")
-            out.body(turn.required_text())
-            out.frame("<｜tool▁output▁end｜>")
-        elif (
-            turn.role == "assistant" and has_bare_calls(turn) and not (conv.policy.parity and turn.content is not None)
-        ):
-            self._bare_calls(conv, i, out)
         elif turn.role == "assistant":
-            out.frame("<｜tool▁outputs▁end｜>" if self._after_result(conv, i) else "<｜Assistant｜>")
-            out.body(turn.required_text())
-            if turn.calls and not conv.policy.parity:
-                out.frame("<｜tool▁calls▁begin｜>")
-                for k, call in enumerate(turn.calls):
-                    out.frame("\n<｜tool▁call▁begin｜>" if k else "<｜tool▁call▁begin｜>")
-                    write_fenced_json(call, out)
-                    out.frame("<｜tool▁call▁end｜>")
-                out.frame("<｜tool▁calls▁end｜>")
-            out.frame(END)
+            self._assistant(conv, i, out)
+        elif turn.role == "tool":
+            self._result(conv, i, out)
         elif turn.role != "system" and not conv.policy.parity:
             conv.refuse_role(i)
 
     def ending(self, conv: Conversation, out: Writer) -> None:
-        if self._after_result(conv, len(conv)):
+        if role_before(conv, len(conv)) == "tool":
             out.frame("<｜tool▁outputs▁end｜>")
         elif conv.prompting:
             out.frame("<｜Assistant｜>")
+
+    def _assistant(self, conv: Conversation, i: int, out: Writer) -> None:
+        turn, policy = conv[i], conv.policy
+        if has_bare_calls(turn) and not policy.patched and not (policy.parity and turn.content is not None):
+            self._bare_calls(conv, i, out)
+            return
+        out.frame("<｜tool▁outputs▁end｜>" if role_before(conv, i) == "tool" else "<｜Assistant｜>")
+        out.body(turn.text if turn.calls else turn.required_text())
+        write_block(() if policy.parity else turn.calls, out)
+        out.frame(END)
 
     @staticmethod
     def _bare_calls(conv: Conversation, i: int, out: Writer) -> None:
@@ -112,10 +129,9 @@ class DeepSeekV3(Family):
             write_fenced_json(call, out)
             out.frame("<｜tool▁call▁end｜>" if first else f"<｜tool▁call▁end｜><｜tool▁calls▁end｜>{END}")
 
-    @staticmethod
-    def _after_result(conv: Conversation, i: int) -> bool:
-        """The last message before `i`, system messages aside, is a tool result."""
-        before = i - 1
-        while before >= 0 and conv.role(before) not in ("user", "assistant", "tool"):
-            before -= 1
-        return conv.role(before) == "tool"
+    def _result(self, conv: Conversation, i: int, out: Writer) -> None:
+        first = role_before(conv, i) != "tool" if conv.policy.patched else conv.first(is_result) == i
+        out.frame("<｜tool▁outputs▁begin｜>" if first else self.between_results)
+        out.frame("<｜tool▁output▁begin｜>")
+        out.body(conv[i].required_text())
+        out.frame("<｜tool▁output▁end｜>")

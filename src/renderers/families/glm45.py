@@ -3,11 +3,13 @@
 Source: the chat templates of zai-org/GLM-4.5 and GLM-4.6 (the two print the same).
 
 A turn ends where the next role's marker begins, so ``<|user|>`` and ``<|observation|>`` are stops that the model
-samples, and the newline behind ``<|assistant|>`` is sampled too. The template drops messages of unknown roles such
-as ``developer`` and words around an inline ``<think>`` block silently (refused here). A tool result given as a list
-prints one response an item; the template prints the Python form of ``{"type": "text", …}`` items (their text is
-written here). ``/nothink`` is a control token: typed by a user it stays text, and `enable_thinking=False` writes
-the real one.
+samples, and the newline behind ``<|assistant|>`` is sampled too. Reasoning is left out of history once a user asks
+again; its empty block stays.
+
+The template drops messages of unknown roles such as ``developer`` and words around an inline ``<think>`` block silently
+(refused here). A tool result given as a list prints one response an item; the template prints the Python form of
+``{"type": "text", …}`` items (their text is written here). ``/nothink`` is a control token: typed by a user it stays
+text, and `enable_thinking=False` writes the real one.
 """
 
 from __future__ import annotations
@@ -54,13 +56,29 @@ For each function call, output the function name and arguments within the follow
 </tool_call>"""
 
 
+STOPS = ("<|endoftext|>", "<|user|>", "<|observation|>")
+MARKS = {
+    "<think>": mark(REASONING, START),
+    "</think>": mark(CONTENT, REASONING),
+    "<tool_call>": mark(CALL, *PROSE, REASONING),
+}
+
+
 def is_user(turn: Turn) -> bool:
     """A user message."""
     return turn.role == "user"
 
 
+def visible_text(turn: Turn, parity: bool) -> str:
+    """The text of a message; of a list the template reads strings and items of type ``text``."""
+    if not parity:
+        return turn.text
+    parts = (part for part in turn.parts if part.payload is None or part.payload.get("type") == "text")
+    return turn.text if isinstance(turn.content, str) else "".join(part.text for part in parts)
+
+
 @dataclass(frozen=True)
-class Glm45(Family):
+class GLM45(Family):
     """GLM-4.5, 4.5-Air and 4.6.
 
     Attributes:
@@ -81,16 +99,7 @@ class Glm45(Family):
         "44f815868bf02fa458dd2f741a338046f4bf45f398eb6d067766726b9d96cce3": {},
         "bbd2a360282273b2aeb0df692fecca4e716ed14766ca2573bebf2431aadb713a": {},
     }
-    reply = Reply(
-        stops=("<|endoftext|>", "<|user|>", "<|observation|>"),
-        marks={
-            "<think>": mark(REASONING, START),
-            "</think>": mark(CONTENT, REASONING),
-            "<tool_call>": mark(CALL, *PROSE, REASONING),
-        },
-        read_call=read_arg_pairs,
-        call_ends=("</tool_call>",),
-    )
+    reply = Reply(STOPS, MARKS, read_arg_pairs, ("</tool_call>",))
 
     def opening(self, conv: Conversation, out: Writer) -> None:
         out.frame("[gMASK]<sop>")
@@ -105,16 +114,17 @@ class Glm45(Family):
         turn = conv[i]
         if turn.role == "user":
             out.frame("<|user|>\n")
-            out.body(turn.text)
-            typed = conv.policy.parity and turn.text.endswith("/nothink")
+            text = visible_text(turn, conv.policy.parity)
+            out.body(text)
+            typed = conv.policy.parity and text.endswith("/nothink")
             out.frame("" if self.enable_thinking or typed else "/nothink")
         elif turn.role == "system":
             out.frame("<|system|>\n")
-            out.body(turn.text)
+            out.body(visible_text(turn, conv.policy.parity))
         elif turn.role == "assistant":
             self._assistant(conv, i, out)
         elif turn.role == "tool":
-            self._result(conv, i, out)
+            write_results(conv, i, out, gap="\n")
         elif not conv.policy.parity:
             conv.refuse_role(i)
 
@@ -124,7 +134,8 @@ class Glm45(Family):
 
     @staticmethod
     def _assistant(conv: Conversation, i: int, out: Writer) -> None:
-        reasoning, text = inline_thinking(conv[i], conv[i].text, conv.policy.parity)
+        parity = conv.policy.parity
+        reasoning, text = inline_thinking(conv[i], visible_text(conv[i], parity), parity)
         asked = conv.last(is_user)
         out.frame("<|assistant|>\n<think>")
         if i > asked or conv.keeps_reasoning(i, asked):
@@ -133,18 +144,19 @@ class Glm45(Family):
         out.body(text.strip())
         for call in conv[i].calls:
             out.frame("\n<tool_call>")
-            write_arg_pairs(call, out)
+            write_arg_pairs(call, out, patched=conv.policy.patched)
             out.frame("</tool_call>")
 
-    @staticmethod
-    def _result(conv: Conversation, i: int, out: Writer) -> None:
-        content = conv[i].content
-        if not isinstance(content, str) or conv.role(i - 1) != "tool":
-            out.frame("<|observation|>")
-        for item in (content,) if isinstance(content, str) else content or ():
-            out.frame("\n<tool_response>\n")
-            out.body(_item_text(item, conv.policy.parity))
-            out.frame("\n</tool_response>")
+
+def write_results(conv: Conversation, i: int, out: Writer, gap: str) -> None:
+    """A tool result, one response an item if it is a list; `gap` stands around its tags."""
+    content = conv[i].content
+    if not isinstance(content, str) or conv.role(i - 1) != "tool":
+        out.frame("<|observation|>")
+    for item in (content,) if isinstance(content, str) else content or ():
+        out.frame(f"{gap}<tool_response>{gap}")
+        out.body(_item_text(item, conv.policy.parity))
+        out.frame(f"{gap}</tool_response>")
 
 
 def _item_text(item: str | Part, parity: bool) -> str:

@@ -7,8 +7,9 @@ channel, then the answer on the final channel, or calls on the commentary channe
 A first system or developer message holds the instructions; later ones become developer messages of their own (the
 template drops them). Each call is a message of its own and ends in a stop token (the template prints only the
 first). Reasoning up to the first final answer is left out once the last answer is final, as the vendor does; a
-finished document keeps the reasoning of its last turn. In the template's dialect results are quoted as JSON, what
-is said beside calls is reasoning, and saying both raises, as it does there.
+finished document keeps the reasoning of its last turn, and ends in ``<|return|>`` where history has ``<|end|>``.
+Patched, every turn keeps both. In the template's dialect results are quoted as JSON, what is said beside calls is
+reasoning, and saying both raises, as it does there.
 """
 
 from __future__ import annotations
@@ -216,7 +217,7 @@ class GptOss(Family):
         out.frame("<|end|>")
 
     def _assistant(self, conv: Conversation, i: int, out: Writer) -> None:
-        turn, last = conv[i], i == len(conv) - 1
+        turn = conv[i]
         if turn.reasoning and not self._drops_reasoning(conv, i):
             _message(out, "analysis", turn.reasoning, Field.REASONING)
         if turn.calls:
@@ -225,7 +226,7 @@ class GptOss(Family):
             for call in turn.calls:
                 _call(out, call, call.as_json(), f" {self.call_content_type}" if self.call_content_type else "")
         elif is_final(turn):
-            _message(out, "final", turn.text, end="<|return|>" if last and not conv.prompting else "<|end|>")
+            _message(out, "final", turn.text, end="<|return|>" if _as_sampled(conv, i) else "<|end|>")
 
     def _drops_reasoning(self, conv: Conversation, i: int) -> bool:
         """openai-harmony's rule: once the last answer is final, reasoning up to the first final answer goes. A finished
@@ -239,7 +240,7 @@ class GptOss(Family):
         return dropped and not conv.keeps_reasoning(i, conv.last(is_user))
 
     def _template_assistant(self, conv: Conversation, i: int, out: Writer) -> None:
-        turn, last = conv[i], i == len(conv) - 1
+        turn = conv[i]
         for words, where in ((turn.text, "content"), (turn.reasoning or "", "reasoning_content")):
             if any(header in words for header in _CHANNEL_TEXT):
                 raise BadMessage(
@@ -247,10 +248,10 @@ class GptOss(Family):
                 )
         if not turn.calls:
             text = turn.required_text()
-            produced = last and not conv.prompting
-            if turn.reasoning is not None and (produced or conv.keeps_reasoning(i, conv.last(is_user))):
+            sampled = _as_sampled(conv, i)
+            if turn.reasoning is not None and (sampled or conv.keeps_reasoning(i, conv.last(is_user))):
                 _message(out, "analysis", turn.reasoning, Field.REASONING)
-            _message(out, "final", text, end="<|return|>" if produced else "<|end|>")
+            _message(out, "final", text, end="<|return|>" if sampled else "<|end|>")
             return
         if turn.text and turn.reasoning:
             raise BadMessage(f"{turn.path}.content", "the template refuses content and reasoning together beside calls")
@@ -262,6 +263,11 @@ class GptOss(Family):
         for call in turn.calls[:1] if conv.policy.parity else turn.calls:
             quoted = isinstance(call.arguments, str) and conv.policy.parity
             _call(out, call, to_json(call.arguments) if quoted else call.as_json(), " json")
+
+
+def _as_sampled(conv: Conversation, i: int) -> bool:
+    """The turn is written as the model wrote it: it ends the document, or no turn is ever respelt."""
+    return conv.policy.patched or (i == len(conv) - 1 and not conv.prompting)
 
 
 def _message(out: Writer, channel: str, text: str, field: Field = Field.CONTENT, end: str = "<|end|>") -> None:

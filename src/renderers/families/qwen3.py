@@ -6,7 +6,8 @@ Three checkpoint lines, three templates: hybrid (`Qwen3`), Instruct-2507 without
 opens the reasoning. The templates drop three things silently: messages of unknown roles such as ``developer`` (refused
 here), content given as parts (its text is written here), in Instruct-2507 reasoning, and words around an inline
 ``<think>`` block (both refused here).
-Reasoning of a turn is left out of history once a user asks again; in a tool cycle it is kept.
+Reasoning of a turn is left out of history once a user asks again; in a tool cycle it is kept. The last turn has a
+reasoning block even without reasoning, and loses it when another follows. Patched, every turn keeps its block.
 """
 
 from __future__ import annotations
@@ -51,14 +52,28 @@ THINK_MARKS = {"<think>": mark(REASONING, START), "</think>": mark(CONTENT, REAS
 STOPS = ("<|im_end|>", "<|endoftext|>")
 
 
+def write_tools(conv: Conversation, before: str, after: str, out: Writer) -> None:
+    """Tool declarations as JSON, one a line."""
+    out.frame(before)
+    for tool in conv.tools:
+        out.frame("\n")
+        out.body(to_json(tool), Field.TOOLS)
+    out.frame(after)
+
+
+def wraps_results(text: str) -> bool:
+    """The text of a user message is tool results put into their marks by hand."""
+    return text.startswith("<tool_response>") and text.endswith("</tool_response>")
+
+
 def is_query(turn: Turn) -> bool:
     """A user message that asks something, not one that wraps tool results."""
-    text = turn.content
-    return (
-        turn.role == "user"
-        and isinstance(text, str)
-        and not (text.startswith("<tool_response>") and text.endswith("</tool_response>"))
-    )
+    return turn.role == "user" and turn.content is not None and not wraps_results(turn.text)
+
+
+def is_text_query(turn: Turn) -> bool:
+    """The same as the template sees it, which reads no parts."""
+    return isinstance(turn.content, str) and is_query(turn)
 
 
 @dataclass(frozen=True)
@@ -73,19 +88,19 @@ class Qwen3Instruct(Family):
     def opening(self, conv: Conversation, out: Writer) -> None:
         if conv.tools and conv.role(0) != "system":
             out.frame("<|im_start|>system\n")
-            self._tools(conv, out)
+            write_tools(conv, TOOLS_BEFORE, TOOLS_AFTER, out)
             out.frame("<|im_end|>\n")
 
     def turn(self, conv: Conversation, i: int, out: Writer) -> None:
         turn = conv[i]
-        text = turn.text if isinstance(turn.content, str) or not conv.policy.parity else ""
+        text = self._text(conv, i)
         if turn.role in ("user", "system"):
             out.frame(f"<|im_start|>{turn.role}\n")
-            out.body(turn.required_text() if i == 0 and turn.role == "system" else text)
+            out.body(text)
             if i == 0 and turn.role == "system" and conv.tools:
                 with out.outside():
                     out.frame("\n\n")
-                    self._tools(conv, out)
+                    write_tools(conv, TOOLS_BEFORE, TOOLS_AFTER, out)
             out.frame("<|im_end|>\n")
         elif turn.role == "assistant":
             self._assistant(conv, i, text, out)
@@ -100,6 +115,13 @@ class Qwen3Instruct(Family):
         if conv.prompting:
             out.frame("<|im_start|>assistant\n")
 
+    def _text(self, conv: Conversation, i: int) -> str:
+        """The words of message `i`."""
+        turn = conv[i]
+        if i == 0 and turn.role == "system":
+            return turn.required_text()
+        return "" if turn.parts and conv.policy.parity else turn.text
+
     def _assistant(self, conv: Conversation, i: int, text: str, out: Writer) -> None:
         out.frame("<|im_start|>assistant\n")
         out.body(text)
@@ -113,14 +135,6 @@ class Qwen3Instruct(Family):
             write_json_object(call, out)
             out.frame("\n</tool_call>")
             joined = True
-
-    @staticmethod
-    def _tools(conv: Conversation, out: Writer) -> None:
-        out.frame(TOOLS_BEFORE)
-        for tool in conv.tools:
-            out.frame("\n")
-            out.body(to_json(tool), Field.TOOLS)
-        out.frame(TOOLS_AFTER)
 
 
 @dataclass(frozen=True)
@@ -138,9 +152,9 @@ class Qwen3Thinking(Qwen3Instruct):
 
     def _assistant(self, conv: Conversation, i: int, text: str, out: Writer) -> None:
         reasoning, text = inline_thinking(conv[i], text, conv.policy.parity)
-        asked = conv.last(is_query, default=len(conv) - 1)
+        asked = self._asked(conv)
         shown = i > asked and (i == len(conv) - 1 or bool(reasoning))
-        if shown or (reasoning and conv.keeps_reasoning(i, asked)):
+        if shown or (reasoning and conv.keeps_reasoning(i, asked)) or conv.policy.patched:
             out.frame("<|im_start|>assistant\n<think>\n")
             out.body(reasoning.strip("\n"), Field.REASONING)
             out.frame("\n</think>\n\n")
@@ -151,14 +165,19 @@ class Qwen3Thinking(Qwen3Instruct):
         self._calls(conv[i], bool(text), out)
         out.frame("<|im_end|>\n")
 
+    def _asked(self, conv: Conversation) -> int:
+        """The last query; without one no turn follows it."""
+        return conv.last(is_text_query if conv.policy.parity else is_query, default=len(conv) - 1)
+
 
 @dataclass(frozen=True)
 class Qwen3(Qwen3Thinking):
     """Qwen3 hybrid models, 0.6B to 235B-A22B.
 
     Attributes:
-        enable_thinking: False writes an empty reasoning block into the generation prompt. The template does not
-            write it into history, so that prompts are then no prefix of the finished document.
+        enable_thinking: False writes an empty reasoning block into the generation prompt. The template writes it
+            into history only for the last turn, so that prompts are no prefix of what is rendered later; with
+            `use_patched` they are.
     """
 
     enable_thinking: bool = True

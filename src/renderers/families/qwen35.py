@@ -3,8 +3,9 @@
 Source: the chat templates of Qwen/Qwen3.5-9B and Qwen/Qwen3.5-2B, which differ in their default of `enable_thinking`.
 
 All texts are trimmed. The template raises for a system message that is not the first, unknown roles and a conversation
-without a question. Words around an inline ``<think>`` block, which it drops
-silently, are refused here. Reasoning is left out of history once a user asks again.
+without a question. Words around an inline ``<think>`` block, which it drops silently, are refused here. Reasoning is
+left out of history once a user asks again; every turn since the last question has a reasoning block, even if it is
+empty. Patched, every turn has.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 
 from ..family import (
     BadMessage,
+    Call,
     Conversation,
     Family,
     Field,
@@ -21,10 +23,9 @@ from ..family import (
     Writer,
     inline_thinking,
     read_function_tags,
-    to_json,
     write_function_tags,
 )
-from .qwen3 import CALL_MARKS, STOPS, THINK_MARKS
+from .qwen3 import CALL_MARKS, STOPS, THINK_MARKS, wraps_results, write_tools
 
 TOOLS_BEFORE = """# Tools
 
@@ -62,8 +63,7 @@ the user about function calls
 
 def is_query(turn: Turn) -> bool:
     """A user message that asks something, not one that wraps tool results."""
-    text = turn.text.strip()
-    return turn.role == "user" and not (text.startswith("<tool_response>") and text.endswith("</tool_response>"))
+    return turn.role == "user" and not wraps_results(turn.text.strip())
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Qwen35(Family):
             raise BadMessage("messages", "holds no user message that asks something, which this format needs")
         if conv.tools and conv.role(0) != "system":
             out.frame("<|im_start|>system\n")
-            self._tools(conv, out)
+            write_tools(conv, TOOLS_BEFORE, TOOLS_AFTER, out)
             out.frame("<|im_end|>\n")
 
     def turn(self, conv: Conversation, i: int, out: Writer) -> None:
@@ -128,26 +128,17 @@ class Qwen35(Family):
         out.frame("<|im_start|>system\n")
         if conv.tools:
             with out.outside():
-                self._tools(conv, out)
+                write_tools(conv, TOOLS_BEFORE, TOOLS_AFTER, out)
             out.frame("\n\n" if text else "")
         out.body(text)
         out.frame("<|im_end|>\n")
 
-    @staticmethod
-    def _tools(conv: Conversation, out: Writer) -> None:
-        out.frame(TOOLS_BEFORE)
-        for tool in conv.tools:
-            out.frame("\n")
-            out.body(to_json(tool), Field.TOOLS)
-        out.frame(TOOLS_AFTER)
-
-    @staticmethod
-    def _assistant(conv: Conversation, i: int, text: str, out: Writer) -> None:
+    def _assistant(self, conv: Conversation, i: int, text: str, out: Writer) -> None:
         reasoning, text = inline_thinking(conv[i], text, conv.policy.parity)
         reasoning = reasoning.strip()
         asked = conv.last(is_query)
         out.frame("<|im_start|>assistant\n")
-        if i > asked or (reasoning and conv.keeps_reasoning(i, asked)):
+        if i > asked or self._always_thinks(conv) or (reasoning and conv.keeps_reasoning(i, asked)):
             out.frame("<think>\n")
             out.body(reasoning, Field.REASONING)
             out.frame("\n</think>\n\n")
@@ -155,7 +146,14 @@ class Qwen35(Family):
         before = "\n\n<tool_call>\n" if text.strip() else "<tool_call>\n"
         for call in conv[i].calls:
             out.frame(before)
-            write_function_tags(call, out)
+            self._call(call, conv, out)
             out.frame("\n</tool_call>")
             before = "\n<tool_call>\n"
         out.frame("<|im_end|>\n")
+
+    def _always_thinks(self, conv: Conversation) -> bool:
+        """Turns of earlier questions have a reasoning block too."""
+        return conv.policy.patched
+
+    def _call(self, call: Call, conv: Conversation, out: Writer) -> None:
+        write_function_tags(call, out, patched=conv.policy.patched)

@@ -7,74 +7,83 @@ import logging
 import typing
 import warnings
 from collections.abc import Mapping
-from dataclasses import fields, replace
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal
 
 from ._errors import BadOption, RenderersWarning
 from ._family import Family
-from ._messages import Policy, Retention
-from ._renderer import Identity, Renderer
+from ._messages import PLAIN_POLICY, Policy, Retention
+from ._renderer import Identity
 from ._tokenizers import Source, load
-
-if TYPE_CHECKING:
-    from ._plain import PlainRenderer
 
 logger = logging.getLogger("renderers")
 
-_FALLBACK = "default"
+FALLBACK = "default"
+"""The name of the renderer that runs a template nobody wrote a family for."""
 
 
-def create_renderer(
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything a renderer is made of.
+
+    Attributes:
+        family: the format, or None where only the model's own template can serve, which then takes `options`.
+    """
+
+    source: Source
+    identity: Identity
+    family: Family | None
+    policy: Policy
+    thinking_retention: Retention
+    options: Mapping[str, Any]
+
+
+def plan(
     tokenizer: Any,
-    renderer: str | Family | None = None,
+    renderer: str | Family,
+    options: Mapping[str, Any],
     *,
     parity: bool = False,
-    thinking_retention: Retention | None = None,
+    use_patched: bool = False,
+    thinking_retention: Retention = "tool_cycle",
     preserve_all_thinking: bool = False,
     preserve_thinking_between_tool_calls: bool = False,
-    **options: Any,
-) -> Renderer | PlainRenderer:
-    """A renderer for a model.
-
-    For a template that no family reproduces it is a `PlainRenderer`, which has the same methods and says why it
-    cannot mask, parse calls or bridge.
-
-    Args:
-        tokenizer: a model id, a local folder, a `tokenizers.Tokenizer` or a Hugging Face tokenizer.
-        renderer: a family's name, or a `Family` of your own; "auto", or nothing, chooses by exact model id, then by the
-            SHA-256 of the chat template, and falls back to running that template itself.
-        parity: do what the template does to the letter, with everything it drops, and let control strings in trusted
-            text become control tokens.
-        thinking_retention: whether a bridge extends past reasoning that the template would now strip: "all", not at
-            a new user query ("tool_cycle"), or "template", never. Default: "all" if `renderer` is given, "auto"
-            included, else "tool_cycle".
-        preserve_all_thinking, preserve_thinking_between_tool_calls: also write past reasoning that the template
-            would leave out.
-        options: the family's own, named as in its template, such as ``enable_thinking``.
-
-    Raises:
-        BadOption: an unknown name or option, or a tokenizer without a template where one is needed.
-        TokenizerMismatch: the tokenizer lacks control tokens of the format.
-    """
+) -> Plan:
+    """Choose the format for a tokenizer, and check every option. See `renderers.create_renderer`."""
     source = load(tokenizer)
-    keep: Retention = (
-        "all" if preserve_all_thinking else "tool_cycle" if preserve_thinking_between_tool_calls else "template"
-    )
-    policy = Policy(_checked("parity", parity, bool), keep)
-    retention: Retention = "tool_cycle" if renderer is None else "all"
-    if thinking_retention is not None:
-        retention = _checked("thinking_retention", thinking_retention, Retention)
+    if parity and use_patched:
+        raise BadOption("parity and use_patched contradict each other; give one of them")
+    patched = _checked("use_patched", use_patched, bool)
+    keep: Retention = "template"
+    if _checked("preserve_all_thinking", preserve_all_thinking, bool) or patched:
+        keep = "all"
+    elif _checked("preserve_thinking_between_tool_calls", preserve_thinking_between_tool_calls, bool):
+        keep = "tool_cycle"
+    policy = Policy(_checked("parity", parity, bool), keep, patched)
+    retention = _checked("thinking_retention", thinking_retention, Retention)
     if isinstance(renderer, Family):
         identity = Identity(renderer.name, source.name, "name", _digest(source))
         family: Family | None = _with_options(renderer, options)
     else:
-        identity, family = _choose(source, renderer or "auto", options)
+        identity, family = _choose(source, renderer, options)
     logger.info("renderer %s for %s, chosen by %s", identity.name, identity.model, identity.chosen_by)
-    if family is None:
-        from ._plain import PlainRenderer
+    if family is None and policy != PLAIN_POLICY:
+        raise BadOption(
+            "parity, use_patched and preserve_* need a renderer that knows the format; this template is run as it is"
+        )
+    return Plan(source, identity, family, policy, retention, options)
 
-        return PlainRenderer(source, identity, options)
-    return Renderer(family, source, policy=policy, thinking_retention=retention, identity=identity)
+
+def family_named(name: str) -> str | None:
+    """The name of a known format, however its signs are spelt (``qwen3_vl``, ``glm5``), or None."""
+    from .families import families
+
+    known = families()
+    return name if name in known else {_letters(each): each for each in known}.get(_letters(name))
+
+
+def _letters(name: str) -> str:
+    return "".join(filter(str.isalnum, name.lower()))
 
 
 def _choose(source: Source, name: str, options: Mapping[str, Any]) -> tuple[Identity, Family | None]:
@@ -83,8 +92,9 @@ def _choose(source: Source, name: str, options: Mapping[str, Any]) -> tuple[Iden
 
     digest = _digest(source)
     known = families()
-    if name not in (*known, "auto", _FALLBACK):
-        raise BadOption(f"no renderer is named {name!r}; there are {', '.join(sorted([*known, 'auto', _FALLBACK]))}")
+    name = family_named(name) or name
+    if name not in (*known, "auto", FALLBACK):
+        raise BadOption(f"no renderer is named {name!r}; there are {', '.join(sorted([*known, 'auto', FALLBACK]))}")
     if name in known:
         kind = known[name]
         defaults = kind.models.get(source.name or "") or kind.templates.get(digest or "") or {}
@@ -105,7 +115,7 @@ def _choose(source: Source, name: str, options: Mapping[str, Any]) -> tuple[Iden
             f"name a renderer: {', '.join(sorted(known))}"
         )
     note = "not a known model or template: its own chat template is run, without masks, call parsing and bridges"
-    return Identity(_FALLBACK, source.name, "fallback" if name == "auto" else "name", digest, note), None
+    return Identity(FALLBACK, source.name, "fallback" if name == "auto" else "name", digest, note), None
 
 
 def _difference(model: str | None, digest: str | None, family: type[Family]) -> str:

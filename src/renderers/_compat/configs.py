@@ -1,0 +1,225 @@
+"""Typed configs: one frozen pydantic model a format, made from the family's own fields.
+
+They are discriminated by `name`, so `RendererConfig` can be a field of another model, and `model_dump_json()` is a stable
+key. This is the only room that imports pydantic, and only when somebody asks for a config.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import typing
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Union
+
+import pydantic
+from pydantic import ConfigDict, Field, model_validator
+
+from .._derive import USER, Probes, probe_turn
+from .._errors import BadOption
+from .._family import Family
+from .._messages import PLAIN_POLICY, Policy, Retention
+from .._plan import FALLBACK, family_named
+from ..families import families
+
+_NO_CONTROLS = re.compile("(?!)")
+
+
+class BaseRendererConfig(pydantic.BaseModel):
+    """What every config has.
+
+    Attributes:
+        thinking_retention: whether a bridge extends past reasoning that the template would now strip. None: as the
+            format's own options say.
+        preserve_all_thinking, preserve_thinking_between_tool_calls, use_patched: as for `create_renderer`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    family: ClassVar[type[Family] | None] = None
+
+    thinking_retention: Retention | None = None
+    preserve_all_thinking: bool = False
+    preserve_thinking_between_tool_calls: bool = False
+    use_patched: bool = False
+
+    if TYPE_CHECKING:
+        name: str
+
+    def options(self) -> dict[str, Any]:
+        """The format's own options, those left to the checkpoint aside."""
+        names = template_option_names(self)
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
+
+    def knobs(self) -> dict[str, Any]:
+        """What is not the format's own, as `create_renderer` takes it."""
+        names = ("preserve_all_thinking", "preserve_thinking_between_tool_calls", "use_patched")
+        return {"thinking_retention": self.retention() or "tool_cycle"} | {name: getattr(self, name) for name in names}
+
+    def retention(self) -> Retention | None:
+        """The policy asked for, if one is."""
+        return self.thinking_retention
+
+    @model_validator(mode="after")
+    def _agrees(self) -> BaseRendererConfig:
+        """An option that decides what becomes of past reasoning, given beside a retention that says otherwise."""
+        family = type(self).family
+        if self.thinking_retention is None or family is None:
+            return self
+        for name in self.model_fields_set & _history_options(family):
+            strips = _strips_reasoning(dataclasses.replace(family(), **{name: getattr(self, name)}))
+            implied = "tool_cycle" if strips else "all"
+            if (self.thinking_retention == "all") == strips:
+                raise ValueError(
+                    f"{name}={getattr(self, name)!r} means thinking_retention={implied!r}, which contradicts "
+                    f"thinking_retention={self.thinking_retention!r}"
+                )
+        return self
+
+
+class AutoRendererConfig(BaseRendererConfig):
+    """The format is found out, as without a config."""
+
+    name: Literal["auto"] = "auto"
+
+
+class DefaultRendererConfig(BaseRendererConfig):
+    """The model's own template; further fields go to the template."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+    name: Literal["default"] = "default"
+    tool_parser: str | None = None
+    reasoning_parser: str | None = None
+
+    def options(self) -> dict[str, Any]:
+        """The parsers' names that are given, and what goes to the template."""
+        parsers = {"tool_parser": self.tool_parser, "reasoning_parser": self.reasoning_parser}
+        return {name: value for name, value in parsers.items() if value is not None} | (self.model_extra or {})
+
+
+class CustomRendererConfig(BaseRendererConfig):
+    """A renderer of somebody else's.
+
+    Attributes:
+        import_path: ``package.module:Class``, or a file ``path/to/file.py:Class``. Further fields go to the class's
+            own config.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+    name: Literal["custom"] = "custom"
+    import_path: str
+
+    def options(self) -> dict[str, Any]:
+        """What goes to the class's own config."""
+        return dict(self.model_extra or {})
+
+
+_CLASSES: dict[Any, type[BaseRendererConfig]] = {}
+
+
+def config_class(family: type[Family]) -> type[BaseRendererConfig]:
+    """The config of a format. An option that differs between its checkpoints is None there: left to the checkpoint."""
+    if family not in _CLASSES:
+        _CLASSES[family] = _config_class(family)
+    return _CLASSES[family]
+
+
+def _config_class(family: type[Family]) -> type[BaseRendererConfig]:
+    hints = typing.get_type_hints(family)
+    by_checkpoint = {name for given in (*family.models.values(), *family.templates.values()) for name in given}
+    made: dict[str, Any] = {"name": (Literal[family.name], family.name)}
+    for field in dataclasses.fields(family):
+        left = field.name in by_checkpoint
+        made[field.name] = (hints[field.name] | None, None) if left else (hints[field.name], field.default)
+    config: type[BaseRendererConfig] = pydantic.create_model(
+        f"{family.__name__}RendererConfig",
+        __base__=BaseRendererConfig,
+        __module__="renderers.configs",
+        __doc__=family.__doc__,
+        **made,
+    )
+    config.family = family
+    return config
+
+
+def config_classes() -> dict[str, type[BaseRendererConfig]]:
+    """Every config by the name of its renderer."""
+    own: dict[str, type[BaseRendererConfig]] = {
+        "auto": AutoRendererConfig, FALLBACK: DefaultRendererConfig, "custom": CustomRendererConfig,
+    }  # fmt: skip
+    return own | {name: config_class(family) for name, family in families().items()}
+
+
+@lru_cache(maxsize=1)
+def renderer_config() -> Any:
+    """The union of all configs, discriminated by `name`: the type of a field."""
+    return Annotated[Union.__getitem__(tuple(config_classes().values())), Field(discriminator="name")]
+
+
+def config_from_name(name: str) -> BaseRendererConfig | None:
+    """The config of a renderer by its name; None for ``"auto"``. Raises `BadOption` for an unknown name."""
+    if name == "auto":
+        return None
+    classes = config_classes()
+    found: Any = classes.get(family_named(name) or name)
+    if found is None or found is CustomRendererConfig:
+        raise BadOption(f"no renderer is named {name!r}; there are {', '.join(sorted(classes))}")
+    made: BaseRendererConfig = found()
+    return made
+
+
+def config_of(family: Family, policy: Policy, retention: Retention) -> BaseRendererConfig:
+    """The config that a renderer could have been made with."""
+    config: BaseRendererConfig = config_class(type(family)).model_construct(
+        thinking_retention=retention,
+        use_patched=policy.patched,
+        preserve_all_thinking=policy.keep == "all" and not policy.patched,
+        preserve_thinking_between_tool_calls=policy.keep == "tool_cycle",
+        **dataclasses.asdict(family),
+    )
+    return config
+
+
+def template_option_names(config: BaseRendererConfig) -> frozenset[str]:
+    """The fields of a config that are the format's own."""
+    family = type(config).family
+    return frozenset(field.name for field in dataclasses.fields(family)) if family else frozenset()
+
+
+def template_field_names(config: BaseRendererConfig) -> frozenset[str]:
+    """The fields of a config that mirror an option of the template."""
+    family = type(config).family
+    fields = dataclasses.fields(family) if family else ()
+    return frozenset(field.name for field in fields if not field.metadata.get("not_in_template"))
+
+
+def merge_chat_template_kwargs(
+    config: BaseRendererConfig, chat_template_kwargs: Mapping[str, Any] | None
+) -> BaseRendererConfig:
+    """A config with options given as for a chat template. Raises `BadOption` naming those it does not have."""
+    given = dict(chat_template_kwargs or {})
+    if not given:
+        return config
+    allowed = template_field_names(config)
+    if unknown := sorted(given.keys() - allowed if type(config).family else ()):
+        offered = f"allowed are {', '.join(sorted(allowed))}" if allowed else "it has none"
+        raise BadOption(
+            f"chat_template_kwargs {', '.join(unknown)} are no options of the {config.name} template; {offered}"
+        )
+    return type(config)(**{**config.model_dump(exclude_unset=True), **given})
+
+
+def _strips_reasoning(family: Family) -> bool:
+    return Probes(family, _NO_CONTROLS, PLAIN_POLICY).strips_reasoning([probe_turn(USER)], 0)
+
+
+def _history_options(family: type[Family]) -> frozenset[str]:
+    """The options that decide whether past reasoning stays, found by turning each."""
+    usual = family()
+    strips = _strips_reasoning(usual)
+    flags = [field.name for field in dataclasses.fields(family) if isinstance(field.default, bool)]
+    return frozenset(
+        name
+        for name in flags
+        if _strips_reasoning(dataclasses.replace(usual, **{name: not getattr(usual, name)})) != strips
+    )

@@ -1,0 +1,122 @@
+"""`create_renderer` as both generations call it, told apart by what the second argument is."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from .._errors import BadOption, RenderersWarning
+from .._family import Family
+from .._messages import Retention
+from .._plan import FALLBACK, plan
+from .registry import registered
+from .renderers import FamilyRenderer, renderer_class
+
+if TYPE_CHECKING:
+    from .configs import BaseRendererConfig
+    from .default import DefaultRenderer
+
+
+def create_renderer(
+    tokenizer: Any,
+    config: str | Family | BaseRendererConfig | None = None,
+    *,
+    renderer: str | Family | None = None,
+    chat_template_kwargs: Mapping[str, Any] | None = None,
+    tool_parser: str | None = None,
+    reasoning_parser: str | None = None,
+    thinking_retention: Retention | None = None,
+    preserve_all_thinking: bool = False,
+    preserve_thinking_between_tool_calls: bool = False,
+    use_patched: bool = False,
+    parity: bool = False,
+    **options: Any,
+) -> Any:
+    """A renderer for a model.
+
+    For a template that no family reproduces it is a `DefaultRenderer`, which has the same methods and says why it
+    cannot mask and bridge.
+
+    Args:
+        tokenizer: a model id, a local folder, a `tokenizers.Tokenizer` or a Hugging Face tokenizer.
+        config: a family's name, a `Family` of your own, or a typed config such as `Qwen3RendererConfig`; "auto", or
+            nothing, chooses by exact model id, then by the SHA-256 of the chat template, and falls back to running
+            that template itself.
+        renderer: the same by its older name.
+        chat_template_kwargs: options that mirror the template's own, merged into the config.
+        tool_parser, reasoning_parser: how a `DefaultRenderer` reads replies; the names are those of
+            `renderers.parsers`.
+        thinking_retention: whether a bridge extends past reasoning that the template would now strip: "all", not at
+            a new user query ("tool_cycle"), or "template", never. Default: "all" for a renderer chosen by a name or
+            a `Family`; without one, or with a config, what the format does.
+        preserve_all_thinking, preserve_thinking_between_tool_calls: also write past reasoning that the template
+            would leave out.
+        use_patched: write the same marks, but so that no later turn respells an earlier one: reasoning stays, a turn
+            reads the same in history as when it was the last, values are spelt as JSON, arguments given as JSON text
+            stay verbatim. What is rendered is what bridges would have built.
+        parity: do what the template does to the letter, with everything it drops, and let control strings in trusted
+            text become control tokens.
+        options: the family's own, named as in its template, such as ``enable_thinking``.
+
+    Raises:
+        BadOption: an unknown name or option, or a tokenizer without a template where one is needed.
+        TokenizerMismatch: the tokenizer lacks control tokens of the format.
+    """
+    if config is not None and renderer is not None:
+        raise BadOption("renderer and config both choose the format; give one of them")
+    chosen = renderer if config is None else config
+    knobs: dict[str, Any] = {
+        "preserve_all_thinking": preserve_all_thinking,
+        "preserve_thinking_between_tool_calls": preserve_thinking_between_tool_calls,
+        "use_patched": use_patched,
+        "parity": parity,
+    }
+    named = {"tool_parser": tool_parser, "reasoning_parser": reasoning_parser}
+    given = {**options, **{name: value for name, value in named.items() if value is not None}}
+    if isinstance(chosen, str) and (other := registered(chosen)) is not None:
+        return other(tokenizer, **given)
+    if chosen is None or isinstance(chosen, (str, Family)):
+        if thinking_retention is None and chosen is not None:
+            thinking_retention = "all"
+        knobs["thinking_retention"] = thinking_retention or "tool_cycle"
+        return _made(tokenizer, chosen or "auto", {**given, **(chat_template_kwargs or {})}, **knobs)
+    from .configs import CustomRendererConfig, merge_chat_template_kwargs
+
+    if given:
+        raise BadOption(f"give {', '.join(given)} in the config, not beside it")
+    if isinstance(chosen, CustomRendererConfig):
+        from .custom import make_custom
+
+        return make_custom(tokenizer, chosen, chat_template_kwargs)
+    if chosen.family is None:
+        given = {**chosen.options(), **(chat_template_kwargs or {})}
+    else:
+        chosen = merge_chat_template_kwargs(chosen, chat_template_kwargs)
+        given = chosen.options()
+    asked = {name: value for name, value in {**knobs, "thinking_retention": thinking_retention}.items() if value}
+    made = _made(tokenizer, chosen.name, given, **{**chosen.knobs(), **asked})
+    if isinstance(made, FamilyRenderer) and chosen.family is not None:
+        made.config = chosen
+    return made
+
+
+def _made(
+    tokenizer: Any, choice: str | Family, options: Mapping[str, Any], **knobs: Any
+) -> FamilyRenderer | DefaultRenderer:
+    """The renderer, in the class that bears its family's name. The parsers' names are no options of a family."""
+    parsers = {name: options[name] for name in ("tool_parser", "reasoning_parser") if name in options}
+    rest = {name: value for name, value in options.items() if name not in parsers}
+    planned = plan(tokenizer, choice, rest, **knobs)
+    if planned.family is None:
+        from .default import DefaultRenderer
+
+        return DefaultRenderer.planned(planned, tokenizer, **parsers)
+    if parsers:
+        warnings.warn(
+            f"{' and '.join(parsers)} only serve the {FALLBACK} renderer; the {planned.identity.name} renderer reads "
+            "replies itself",
+            RenderersWarning,
+            stacklevel=3,
+        )
+    return renderer_class(type(planned.family)).planned(planned)
