@@ -14,6 +14,10 @@ export RENDERERS_ASSETS := $(abspath $(RENDERERS_ASSETS))
 # Families to put there; empty: those the package supports (the list `default` in tools/assets.json).
 FAMILIES ?=
 
+# The formats that `make downstream` tries.
+TRAINED := qwen3 qwen3.5 glm-4.5 minimax-m2 deepseek-v3 nemotron-3 gpt-oss
+ROLLED  := qwen3 glm-5 gpt-oss
+
 PY    := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 UV    := $(shell command -v uv 2>/dev/null)
@@ -71,13 +75,16 @@ goldens: $(STAMP) assets ## rewrite the golden files; review them with `git diff
 families: $(STAMP) assets ## rewrite docs/families.md
 	@$(PY) tools/families.py
 
-# verifiers wants the published package, so ours is installed first.
+# verifiers requires the public package, so ours is installed first.
 downstream: $(STAMP) assets ## run verifiers' client and a prime-rl-like training step over this package
-	@$(PY) -m tests.downstream.prime_rl_step $(RENDERERS_ASSETS)/qwen3
-	@[ -x $(VENV)-downstream/bin/python ] || $(PYTHON) -m venv $(VENV)-downstream
-	@$(VENV)-downstream/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[client,multimodal]'
-	@$(VENV)-downstream/bin/python -m pip install --quiet --disable-pip-version-check 'verifiers==0.4.0'
-	@$(VENV)-downstream/bin/python -m tests.downstream.verifiers_rollout $(RENDERERS_ASSETS)/qwen3
+	@for name in $(TRAINED); do $(PY) -m tests.downstream.prime_rl_step $(RENDERERS_ASSETS)/$$name $$name || exit 1; done
+	@if ! $(PY) -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then \
+	  echo "verifiers: skipped, it needs Python 3.11"; exit 0; fi; \
+	set -e; [ -x $(VENV)-downstream/bin/python ] || $(PY) -m venv $(VENV)-downstream; \
+	python=$(VENV)-downstream/bin/python; \
+	$$python -m pip install --quiet --disable-pip-version-check --editable '.[client,multimodal]'; \
+	$$python -m pip install --quiet --disable-pip-version-check 'verifiers==0.4.0'; \
+	for name in $(ROLLED); do $$python -m tests.downstream.verifiers_rollout $(RENDERERS_ASSETS)/$$name $$name; done
 
 lock: ## bring uv.lock up to date with pyproject.toml (needs uv)
 	@[ -n "$(UV)" ] || { echo "make: 'lock' needs uv (pip install uv)" >&2; exit 1; }

@@ -12,6 +12,9 @@ import random
 from dataclasses import dataclass
 from typing import Any
 
+from renderers.family import kimi_namespace, sorted_keys
+
+from .checkpoints import FORMATS
 from .texts import Texts
 
 Message = dict[str, Any]
@@ -27,22 +30,37 @@ class Dialect:
         reasoning: it has a place for reasoning.
         max_calls: calls of one message.
         bare_calls: calls stand beside reasoning or nothing.
+        json_arguments: arguments are JSON text.
+        sorted_tools: the tokenizer's class sorts the keys of tools before it calls the template (Kimi's does).
+        tools_as_text: it also hands them over as text.
     """
 
     agents: bool = True
     reasoning: bool = True
     max_calls: int = 3
     bare_calls: bool = False
+    json_arguments: bool = False
+    sorted_tools: bool = False
+    tools_as_text: bool = False
 
 
 DIALECTS: dict[str, Dialect] = {
-    "qwen3": Dialect(),
-    "qwen3.5": Dialect(),
-    "glm-4.5": Dialect(),
     # Calls are printed beside None only, which transformers 5 takes out before the template sees it.
     "deepseek-v3": Dialect(agents=False, reasoning=False),
+    "deepseek-r1": Dialect(agents=False, reasoning=False),
+    "deepseek-v3.1": Dialect(reasoning=False, json_arguments=True),
     "gpt-oss": Dialect(max_calls=1, bare_calls=True),
+    "kimi-k2": Dialect(reasoning=False, sorted_tools=True),
+    "kimi-k2.5": Dialect(sorted_tools=True, tools_as_text=True),
+    "kimi-k2.6": Dialect(sorted_tools=True, tools_as_text=True),
 }
+"""Where it is not what `dialect` finds out itself."""
+
+
+def dialect(family: str) -> Dialect:
+    """What a format's template can print."""
+    return DIALECTS.get(family) or Dialect(reasoning=FORMATS[family].reply.reasons)
+
 
 _VERBS = ("search", "read", "write", "list", "create", "update", "delete", "fetch", "run", "compare")
 _NOUNS = ("file", "order", "ticket", "document", "user", "invoice", "job", "branch", "event", "dataset", "page")
@@ -97,7 +115,7 @@ class Session:
 
     def __init__(self, rng: random.Random, family: str, agent: int | None) -> None:
         """`agent` is the number of its setting; None makes a chat without tools."""
-        self.rng, self.texts, self.dialect = rng, Texts(rng), DIALECTS[family]
+        self.rng, self.texts, self.dialect = rng, Texts(rng), dialect(family)
         self._setting = setting(agent) if agent is not None else None
         self.messages: list[Message] = []
         if self._setting is not None:
@@ -114,9 +132,19 @@ class Session:
         return size(self.messages, self.tools)
 
     def case(self, add_generation_prompt: bool) -> dict[str, Any]:
-        """The arguments of a render."""
+        """The arguments of a render; `template` has what apply_chat_template is given besides, or instead."""
         tools = list(self.tools) or None
-        return {"messages": list(self.messages), "tools": tools, "add_generation_prompt": add_generation_prompt}
+        case = {"messages": list(self.messages), "tools": tools, "add_generation_prompt": add_generation_prompt}
+        return {**case, "template": self.template_options}
+
+    @functools.cached_property
+    def template_options(self) -> dict[str, Any]:
+        if not (self.tools and self.dialect.sorted_tools):
+            return {}
+        tools = sorted_keys(list(self.tools))
+        return {"tools": tools} | (
+            {"tools_ts_str": kimi_namespace(tools, strict=True)} if self.dialect.tools_as_text else {}
+        )
 
     # ---- turns ------------------------------------------------------------------------------
 
@@ -158,7 +186,8 @@ class Session:
         tool = self.rng.choice(self._setting.tools)["function"]
         arguments = {key: self._argument(kind, length) for key, kind in tool["parameters"]["properties"].items()}
         call_id = f"call_{self.rng.getrandbits(64):016x}"
-        return {"type": "function", "id": call_id, "function": {"name": tool["name"], "arguments": arguments}}
+        given = json.dumps(arguments, ensure_ascii=False) if self.dialect.json_arguments else arguments
+        return {"type": "function", "id": call_id, "function": {"name": tool["name"], "arguments": given}}
 
     def _argument(self, kind: dict[str, Any], length: int) -> Any:
         rng = self.rng
@@ -173,7 +202,7 @@ class Session:
 def conversation(rng: random.Random, family: str, target: int) -> dict[str, Any]:
     """A whole conversation of about `target` bytes: three in five an agent's, else a chat."""
     settings = max(1, min(10, target // 2000))  # many tools alone make more than a short conversation
-    is_agent = DIALECTS[family].agents and target > 1500 and rng.random() < 0.6
+    is_agent = dialect(family).agents and target > 1500 and rng.random() < 0.6
     session = Session(rng, family, rng.randrange(settings) if is_agent else None)
     step = max(60, min(target // 6, 1500))
     while True:

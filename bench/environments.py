@@ -52,7 +52,9 @@ def environment(name: str) -> Environment:
 
     `BENCH_TRANSFORMERS_PYTHON` and `BENCH_PUBLIC_PYTHON` name interpreters to use instead.
     """
-    variables = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PYTHONHOME")}
+    # As installed packages are: compiled. Else an import would be charged for its compilation each time.
+    dropped = ("PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE")
+    variables = {key: value for key, value in os.environ.items() if key not in dropped}
     variables |= SINGLE_THREADED | QUIET_AND_OFFLINE
     if name == "ours":
         paths = [str(ROOT / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import random
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 from statistics import median
 from types import TracebackType
 from typing import Any
 
+from .checkpoints import Checkpoint, checkpoint
 from .conversations import conversation
-from .environments import ROOT, Unavailable
+from .environments import Unavailable
 from .stats import Ratio, Rounds, flat, ratio
 from .workers import Deadline, Timing, Worker, WorkerError
 
@@ -27,19 +26,30 @@ class Plan:
     """How much to measure.
 
     Attributes:
-        families: whose render is measured; everything else is measured on the first.
+        families: what is measured.
+        main: the one that every size and every task is measured on; of the others render, and one size of bridge and
+            parse.
         scale: cases in a round, 1 in full mode.
         rounds: at most so many.
         seconds: per task (render: per family), after which no further round begins.
     """
 
     families: tuple[str, ...]
+    main: str | None
     rounds: int
     scale: float
     seconds: Mapping[str, float]
 
     def cases(self, n: int) -> int:
         return max(1, round(n * self.scale))
+
+    def sizes(self, family: str, sizes: Mapping[str, int], only: str) -> dict[str, int]:
+        """The sizes to measure on a family."""
+        return dict(sizes) if family == self.main else {only: sizes[only]}
+
+    def limit(self, task: str, family: str) -> float:
+        """Seconds for a task on a family."""
+        return self.seconds[task] * (1 if task == "render" or family == self.main else 0.1)
 
 
 @dataclass(frozen=True)
@@ -54,6 +64,18 @@ class Result:
     ratio: Ratio
     subject_ms: float
     reference_ms: float
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a fresh process: milliseconds, median, least and most."""
+
+    family: str
+    name: str
+    contender: str
+    ms: float
+    low: float
+    high: float
 
 
 @dataclass
@@ -75,6 +97,7 @@ class Findings:
     contenders: dict[str, dict[str, Any]] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
     results: list[Result] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
     agreements: list[Agreement] = field(default_factory=list)
     tokens: dict[str, float] = field(default_factory=dict)
     """Median tokens of a case, by "task family group"."""
@@ -116,6 +139,7 @@ class Bench:
         self.found = Findings()
         self.workers: dict[str, Worker] = {}
         self._loaded: dict[str, str] = {}
+        self._checkpoints: dict[str, Checkpoint] = {}
         self._stack = ExitStack()
         for name in names:
             try:
@@ -144,12 +168,18 @@ class Bench:
         for name, worker in self.workers.items():
             if self._loaded.get(name) != family:
                 try:
-                    worker.load(family, str(assets() / family))
+                    worker.load(self.checkpoint(family))
                     worker.run("render", [conversation(self.random("warm-up"), family, 100_000)])
                     self._loaded[name] = family
-                except WorkerError as error:
+                except (WorkerError, ValueError) as error:
                     self._loaded.pop(name, None)
                     self.missing(f"{name} on {family}", str(error))
+
+    def checkpoint(self, family: str) -> Checkpoint:
+        """The files of a family, laid out once."""
+        if family not in self._checkpoints:
+            self._checkpoints[family] = checkpoint(family)
+        return self._checkpoints[family]
 
     def has(self, name: str) -> bool:
         """The contender is here and holds the family loaded last."""
@@ -168,9 +198,9 @@ class Bench:
         """A source of chance for one purpose."""
         return random.Random(f"{self.seed} {of}")
 
-    def rounds(self, task: str) -> Iterator[int]:
+    def rounds(self, task: str, family: str) -> Iterator[int]:
         """The rounds of a task."""
-        return iter(Deadline(self.plan.rounds, self.plan.seconds[task]))
+        return iter(Deadline(self.plan.rounds, self.plan.limit(task, family)))
 
     def take_turns(self, samples: Samples, turns: Sequence[Turn], k: int) -> None:
         """Round `k`: the contenders in turn, on a quarter of the cases at a time, a different one first each time."""
@@ -225,11 +255,6 @@ class Bench:
             self.found.agreements.append(agreement)
         agreement.compared += len(truth)
         agreement.different += sum(a != b for a, b in zip(truth, digests, strict=True))
-
-
-def assets() -> Path:
-    """Where the tokenizers lie."""
-    return Path(os.environ.get("RENDERERS_ASSETS") or ROOT / ".cache" / "assets").resolve()
 
 
 def say(text: str) -> None:

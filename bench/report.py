@@ -7,11 +7,12 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from .environments import ROOT
-from .measure import OURS, PUBLIC, TRANSFORMERS, Findings, Result
-from .targets import judge
+from .measure import NAMES, OURS, PUBLIC, TRANSFORMERS, Findings, Result
+from .targets import judge, value
 
 README = ROOT / "bench" / "README.md"
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
@@ -64,12 +65,15 @@ COLUMNS: dict[str, tuple[str, str, tuple[Column, ...]]] = {
             ("the same with tools and prompt_ids", f"{OURS}.parse_with_tools", f"{PUBLIC}.parse_with_tools"),
         ),
     ),
-    "import": (
-        "A fresh process, beyond `import numpy, tokenizers`",
-        f"{OURS}.start",
+    "layer": (
+        "The layer for callers of the older package",
+        f"{OURS}.render",
         (
-            ("ours / public", f"{OURS}.start", f"{PUBLIC}.start"),
-            ("ours / transformers", f"{OURS}.start", f"{TRANSFORMERS}.start"),
+            ("render / engine", f"{OURS}.render", f"{OURS}.engine"),
+            ("ids and mask as lists / engine, as arrays", f"{OURS}.render_mask", f"{OURS}.engine_mask"),
+            ("dataclasses.asdict / public", f"{OURS}.as_dict", f"{PUBLIC}.as_dict"),
+            ("build_training_sample / public", f"{OURS}.sample", f"{PUBLIC}.sample"),
+            ("render out of a pool / render", f"{OURS}.pooled", f"{OURS}.render"),
         ),
     ),
 }  # fmt: skip
@@ -85,8 +89,8 @@ class Table:
 
 
 def tables(found: Findings) -> list[Table]:
-    """The targets, a table per task, and whether the contenders agreed."""
-    made = [_task(task, found) for task in COLUMNS]
+    """The targets, ranges over the families, a table per task, and whether the contenders agreed."""
+    made = [_ranges(found), *(_task(task, found) for task in COLUMNS), _start(found)]
     agreed = [
         [a.task, a.family, f"{a.contender} against {a.truth}", str(a.compared), str(a.different)]
         for a in found.agreements
@@ -94,14 +98,16 @@ def tables(found: Findings) -> list[Table]:
     made.append(Table("Agreement", ["task", "family", "whose output", "compared", "different"], agreed))
     verdicts = [
         [
-            v.target.text,
-            f"{v.measured:.2f}",
-            f"{v.worst.family}, {v.worst.group}",
+            v.text,
+            f"{v.worst:.2f}{v.unit}",
+            v.where,
+            f"{v.best:.2f}{v.unit}",
+            v.best_where,
             "yes" if v.holds else "NO",
         ]
-        for v in judge(found.results)
+        for v in judge(found)
     ]
-    made.insert(0, Table("Targets", ["target", "measured, worst", "where", "holds"], verdicts))
+    made.insert(0, Table("Targets", ["target", "worst", "where", "best", "where", "holds"], verdicts))
     made.append(Table("Left out", ["what", "why"], [[what, why] for what, why in found.missing.items()]))
     return [table for table in made if table.rows]
 
@@ -116,6 +122,34 @@ def _task(task: str, found: Findings) -> Table:
         tokens = found.tokens.get(f"{task} {family} {group}")
         rows.append([family, group, f"{tokens:,.0f}" if tokens else "–", ms, *(_cell(here, *c[1:]) for c in columns)])
     return Table(title, ["family", "", "tokens", "our ms", *(head for head, _, _ in columns)], rows)
+
+
+def _ranges(found: Findings) -> Table:
+    """Every ratio that was measured on several families: least, middle and greatest."""
+    rows = []
+    for task, (title, _, columns) in COLUMNS.items():
+        for group in dict.fromkeys(result.group for result in found.results if result.task == task):
+            for head, subject, reference in columns:
+                of = sorted(
+                    (value(r), r.family)
+                    for r in found.results
+                    if (r.task, r.group, r.subject, r.reference) == (task, group, subject, reference)
+                )
+                if len(of) > 1:
+                    ends = [f"{_number(ratio)} ({family})" for ratio, family in (of[0], of[-1])]
+                    rows.append([title, group, head, str(len(of)), ends[0], _number(median(r for r, _ in of)), ends[1]])
+    return Table("Over all families", ["", "", "ratio", "families", "least", "median", "greatest"], rows)
+
+
+def _start(found: Findings) -> Table:
+    """The steps of a fresh process."""
+    rows = []
+    for family, name in dict.fromkeys((step.family, step.name) for step in found.steps):
+        here = {step.contender: step for step in found.steps if (step.family, step.name) == (family, name)}
+        cells = [f"{s.ms:.1f} ({s.low:.1f}–{s.high:.1f})" if (s := here.get(who)) else "–" for who in NAMES]
+        rows.append([family, name, *cells])
+    heads = ["family", "", *(f"{name}, ms" for name in NAMES)]
+    return Table("A fresh process, beyond `import numpy, tokenizers`", heads, rows)
 
 
 def _cell(results: Sequence[Result], subject: str, reference: str) -> str:
@@ -198,7 +232,7 @@ def update_readme(text: str) -> None:
 
 def write_json(path: Path, found: Findings, about: dict[str, Any]) -> None:
     """Everything, for machines."""
-    verdicts = [{"target": asdict(v.target), "measured": v.measured, "holds": v.holds} for v in judge(found.results)]
+    verdicts = [asdict(v) for v in judge(found)]
     path.write_text(
         json.dumps({"about": about, "targets": verdicts, **asdict(found)}, indent=1, ensure_ascii=False) + "\n",
         encoding="utf-8",

@@ -1,70 +1,97 @@
-"""What a fresh process pays before its first ids: `python -m bench.startup NAME FAMILY FOLDER`, seconds as JSON.
+"""What a fresh process pays before its first ids: `python -m bench.startup NAME HOW FAMILY MODEL FOLDER`.
 
-Numpy and tokenizers, which every contender needs, are imported before the clock starts.
+Prints nanoseconds by step as JSON. Numpy and tokenizers, which every contender needs, are imported before the clock
+starts, and nothing else that numpy does not import. HOW says which of our factories is called: a class, if it is none
+of the words below.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 import time
 from collections.abc import Iterator
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
-from bench.contenders import tokenizer_of
+from bench.contenders import Model, public_config, tokenizer_of
 
 MESSAGES = [{"role": "user", "content": "What is 2 + 2?"}, {"role": "assistant", "content": "4"}]
-STEPS = ("import", "load tokenizer", "create", "first render", "second render")
+Steps = Iterator[tuple[str, Any]]
+"""Each item is made while the clock runs: the name of the step that has just been done, and its result."""
 
 
-def ours(family: str, folder: str) -> Iterator[Any]:
+def ours(model: Model, how: str) -> Steps:
     create = import_module("renderers").create_renderer
-    yield
-    tokenizer = import_module("tokenizers").Tokenizer.from_file(str(Path(folder) / "tokenizer.json"))
-    yield
-    renderer = create(tokenizer, family)
-    yield
-    for _ in range(2):
-        yield renderer.render(MESSAGES)
+    yield "import", create
+    # A `tokenizers.Tokenizer`, from tokenizer.json or tiktoken.model.
+    tokenizer = import_module("renderers._tokenizers").repository(model.folder).tokenizer
+    yield "load tokenizer", tokenizer
+    if how == "name":
+        renderer = create(tokenizer, model.family)
+    elif how == "pool":
+        renderer = import_module("renderers").create_renderer_pool(tokenizer, model.family, size=16)
+    elif how != "config":
+        renderer = getattr(import_module("renderers"), how)(tokenizer)
+    else:
+        pydantic = import_module("pydantic")
+        names = ("BaseModel", "ConfigDict", "Field", "create_model", "model_validator")
+        yield "import pydantic", [getattr(pydantic, name) for name in names]  # it imports on access
+        config = import_module("renderers").config_from_name(model.family)
+        yield "config", config
+        renderer = create(tokenizer, config)
+    yield "create", renderer
+    yield from _rendered(renderer)
 
 
-def transformers(family: str, folder: str) -> Iterator[Any]:
-    import_module("transformers").AutoTokenizer  # noqa: B018 - transformers imports on access
-    yield
-    tokenizer = tokenizer_of(family, folder)
-    yield
-    yield
-    for _ in range(2):
-        yield tokenizer.apply_chat_template(MESSAGES, tokenize=True)
-
-
-def public(family: str, folder: str) -> Iterator[Any]:
+def ours_at_once(model: Model, how: str) -> Steps:
+    """From a folder, the format found out; the tokenizer is loaded beforehand too, for comparison."""
     create = import_module("renderers").create_renderer
-    config = import_module("renderers.configs").config_from_name
-    os.environ["TIKTOKEN_ENCODINGS_BASE"] = folder
-    yield
-    tokenizer = tokenizer_of(family, folder)
-    yield
-    renderer = create(tokenizer, config(family))
-    yield
-    for _ in range(2):
-        yield renderer.render(MESSAGES)
+    yield "import", create
+    yield "load tokenizer", import_module("renderers._tokenizers").repository(model.folder).tokenizer
+    import_module("renderers._tiktoken")._model.cache_clear()
+    renderer = create(model.folder)
+    yield "load and create", renderer
+    yield from _rendered(renderer)
+
+
+def transformers(model: Model, how: str) -> Steps:
+    yield "import", import_module("transformers").AutoTokenizer  # transformers imports on access
+    tokenizer = tokenizer_of(model)
+    yield "load tokenizer", tokenizer
+    for step in ("first render", "second render"):
+        yield step, tokenizer.apply_chat_template(MESSAGES, tokenize=True)
+
+
+def public(model: Model, how: str) -> Steps:
+    create = import_module("renderers").create_renderer
+    import_module("renderers.configs")
+    yield "import", create
+    tokenizer = tokenizer_of(model)
+    yield "load tokenizer", tokenizer
+    renderer = create(tokenizer, public_config(model))
+    yield "create", renderer
+    yield from _rendered(renderer)
+
+
+def _rendered(renderer: Any) -> Steps:
+    for step in ("first render", "second render"):
+        yield step, renderer.render(MESSAGES)
 
 
 def main() -> None:
-    _, name, family, folder = sys.argv
+    _, name, how, family, model, folder = sys.argv
     import_module("numpy")
     import_module("tokenizers")
     found = {}
-    steps = {"ours": ours, "transformers": transformers, "public": public}[name](family, folder)
-    for step in STEPS:
+    kinds = {"ours": ours_at_once if how == "folder" else ours, "transformers": transformers, "public": public}
+    steps = kinds[name](Model(family, model, {}, folder), how)
+    while True:
         cpu, wall = time.process_time_ns(), time.perf_counter_ns()
-        next(steps)
+        step, _made = next(steps, (None, None))
+        if step is None:
+            break
         found[step] = {"cpu": time.process_time_ns() - cpu, "wall": time.perf_counter_ns() - wall}
-    print(json.dumps(found))
+    print(import_module("json").dumps(found))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .measure import OURS, PUBLIC, TRANSFORMERS, Result
+from .measure import OURS, PUBLIC, TRANSFORMERS, Findings, Result, Step
 
 
 @dataclass(frozen=True)
@@ -46,28 +46,55 @@ TARGETS = (
 
 
 @dataclass(frozen=True)
+class Limit:
+    """A most for some steps of a fresh process, in milliseconds; judged by the median."""
+
+    text: str
+    step: str
+    most: float
+
+    def applies(self, step: Step) -> bool:
+        return step.contender == OURS and (step.name == self.step or step.name.startswith(f"{self.step} "))
+
+
+LIMITS = (
+    Limit("import renderers and its factory, beyond numpy and tokenizers: at most 60 ms", "import", 60.0),
+    Limit("create, whatever the factory, beyond the tokenizer's load and pydantic: at most 50 ms", "create", 50.0),
+)
+
+
+@dataclass(frozen=True)
 class Verdict:
-    """The worst result a target applies to, and whether it is good enough."""
+    """The worst and the best that a target applies to, and whether the worst is good enough."""
 
-    target: Target
-    worst: Result
-    measured: float
+    text: str
+    worst: float
+    where: str
+    best: float
+    best_where: str
+    unit: str
+    holds: bool
 
-    @property
-    def holds(self) -> bool:
-        return self.measured >= self.target.least
 
-
-def judge(results: Sequence[Result]) -> list[Verdict]:
+def judge(found: Findings) -> list[Verdict]:
     """A verdict per target that something was measured for."""
     verdicts = []
     for target in TARGETS:
-        measured = [(_value(result), k) for k, result in enumerate(results) if target.applies(result)]
+        measured = sorted((value(r), f"{r.family}, {r.group}") for r in found.results if target.applies(r))
         if measured:
-            value, k = min(measured)
-            verdicts.append(Verdict(target, results[k], value))
+            verdicts.append(_verdict(target.text, measured, "", measured[0][0] >= target.least))
+    for limit in LIMITS:
+        timed = sorted(((s.ms, f"{s.family}, {s.name}") for s in found.steps if limit.applies(s)), reverse=True)
+        if timed:
+            verdicts.append(_verdict(limit.text, timed, " ms", timed[0][0] <= limit.most))
     return verdicts
 
 
-def _value(result: Result) -> float:
+def _verdict(text: str, ordered: Sequence[tuple[float, str]], unit: str, holds: bool) -> Verdict:
+    """From what was measured, the worst first."""
+    return Verdict(text, *ordered[0], *ordered[-1], unit, holds)
+
+
+def value(result: Result) -> float:
+    """What a result is judged by."""
     return result.ratio.mean if result.task == "render" and result.ratio.mean is not None else result.ratio.value

@@ -16,7 +16,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from bench.contenders import CONTENDERS, Case, Function, plain, versions
+from bench.contenders import CONTENDERS, Case, Function, Model, plain, versions
 
 
 def digest(result: Any) -> str:
@@ -54,10 +54,10 @@ class Worker:
             self._contender = None
             gc.unfreeze()
             gc.collect()
-            self._contender = self._kind(request["family"], request["folder"])
+            self._contender = self._kind(Model(**request["model"]))
             gc.freeze()  # the collections between timed calls have nothing of the libraries to look at
             return None
-        cases = request["cases"]
+        cases = [self._contender.prepare(case) for case in request["cases"]]
         if request["do"] == "run":
             function = getattr(self._contender, request["function"])
             return [plain(function(case)) for case in cases]

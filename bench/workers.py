@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import IO, Any, cast
 
+from .checkpoints import Checkpoint
 from .environments import CACHE, ROOT, Environment, environment
 
 
@@ -78,9 +79,9 @@ class Worker:
         """Its versions."""
         return cast("dict[str, Any]", self._ask(do="describe"))
 
-    def load(self, family: str, folder: str) -> None:
-        """Make it hold a family's tokenizer."""
-        self._ask(do="load", family=family, folder=folder)
+    def load(self, checkpoint: Checkpoint) -> None:
+        """Make it hold a format's tokenizer."""
+        self._ask(do="load", model=model_of(checkpoint, self.name))
 
     def run(self, function: str, cases: Sequence[Any]) -> list[Any]:
         """The results of a function, one a case, untimed."""
@@ -91,6 +92,16 @@ class Worker:
         with number `turn`."""
         answer = self._ask(do="time", functions=functions, cases=cases, turn=turn)
         return [[Timing(**call) for call in calls] for calls in answer]
+
+
+def model_of(checkpoint: Checkpoint, contender: str) -> dict[str, Any]:
+    """What a contender is told of a checkpoint: see `contenders.Model`."""
+    return {
+        "family": checkpoint.name,
+        "model": checkpoint.model,
+        "options": dict(checkpoint.options),
+        "folder": checkpoint.folder_for(contender),
+    }
 
 
 def pin(core: int | None = None) -> int | None:

@@ -59,6 +59,8 @@ class Rules:
     """<think> in assistant content is split off."""
     parts: tuple[str, ...] = ()
     """Roles whose content may be a list of text parts."""
+    splits_results: bool = False
+    """Each text part of a result is printed in a block of its own."""
     arguments: tuple[str, ...] = ("mapping", "string")
     """Forms of call arguments that are printed once and verbatim."""
     tools: bool = True
@@ -135,9 +137,9 @@ RULES: dict[str, Rules] = {
     "glm-5": Rules("glm-5", inline_think=True, parts=ALL[:3], arguments=("mapping",), switch="thinking"),
     "glm-5.1": Rules("glm-5", inline_think=True, parts=ALL, arguments=("mapping",), switch="thinking"),
     # A later system is dropped, string arguments raise, so does a result that no calls precede; every role takes parts.
-    "minimax-m2": Rules("minimax-m2", later=(), inline_think=True, parts=ALL, arguments=("mapping",)),
-    "minimax-m2.5": Rules("minimax-m2", later=(), inline_think=True, parts=ALL, arguments=("mapping",)),
-    "minimax-m2.7": Rules("minimax-m2", later=(), inline_think=True, parts=ALL, arguments=("mapping",)),
+    **dict.fromkeys(("minimax-m2", "minimax-m2.5", "minimax-m2.7"), Rules(
+        "minimax-m2", later=(), inline_think=True, parts=ALL, splits_results=True, arguments=("mapping",),
+    )),
     # As V3, but content beside calls is printed; inline thinking is split off in answers to a user, else printed.
     "deepseek-v3.1": Rules(
         "deepseek-v3.1", inline_think=True, arguments=("string",), tools=False, flat_calls=False, beside_calls="given",

@@ -308,7 +308,6 @@ class Format:
         no_reasoning: what it writes behind that prompt to go without reasoning.
         calls_end_reasoning: a call that opens inside reasoning closes it.
         splits_inline: `<think>…</think>` in assistant content is split off.
-        cuts_inline: what stands before `</think>` in assistant content is dropped.
         drops_reasoning: when the template takes reasoning out of a turn: once the user asks again, once an answer
             is there and anything follows it, always, or never ("").
 
@@ -324,7 +323,6 @@ class Format:
         calls_beside_content: and prints the calls, too.
         prints_call_type: the type of a call is printed.
         prints_tools: declared tools are printed.
-        pictures: it takes pictures.
         refused_roles: roles there is no place for.
         later_system: why a bridge refuses a system message behind an answer, by the value of `RefusalCode`; "" if it
             writes it.
@@ -363,7 +361,6 @@ class Format:
     no_reasoning: str = ""
     calls_end_reasoning: bool = True
     splits_inline: bool = False
-    cuts_inline: bool = False
     drops_reasoning: Literal["", "question", "answer", "always"] = ""
 
     before_content: str = ""
@@ -377,7 +374,6 @@ class Format:
     calls_beside_content: bool = True
     prints_call_type: bool = False
     prints_tools: bool = True
-    pictures: bool = False
     refused_roles: tuple[str, ...] = ("critic", "function", "developer")
     later_system: str = ""
     wraps_results: bool = False
@@ -403,6 +399,16 @@ class Format:
     def thinking_on(self) -> JsonObject:
         """The options that let it reason."""
         return {} if self.thinks_by_default or not self.reasons else {self.option: True}
+
+    @property
+    def prints_reasoning_of_answers(self) -> bool:
+        """The template prints the reasoning of an answer that ends the conversation."""
+        return "2+2=4" in self.trained[0]
+
+    @property
+    def prints_reasoning_of_calls(self) -> bool:
+        """The template prints the reasoning of calls, until the next answer or question."""
+        return "2+2=4" in self.trained[1]
 
     @property
     def is_messages(self) -> bool:

@@ -88,13 +88,21 @@ def oracle_ids(key: str, case: Case) -> list[int]:
     """The ids of that."""
     if key == "harmony":
         return oracles.harmony_ids(case.messages, case.tools, case.add_generation_prompt, **case.kwargs)
-    kwargs = _template_kwargs(key, case)
-    return oracles.template_ids(key, case.messages, case.tools, case.add_generation_prompt, **kwargs)
+    return oracles.ids_of_text(key, oracle_text(key, case))
+
+
+def oracle(key: str, case: Case) -> tuple[str, list[int]]:
+    """Text and ids, printed once."""
+    if key == "harmony":
+        ids = oracle_ids(key, case)
+        return oracles.text_of_harmony(ids), ids
+    text = oracle_text(key, case)
+    return text, oracles.ids_of_text(key, text)
 
 
 def text_of(key: str, ids: Sequence[int]) -> str:
     """Ids as text, control tokens spelt out."""
-    return oracles.tokenizer_for(tokenizer_family(key)).decode(list(ids), skip_special_tokens=False)
+    return str(oracles.tokenizer_for(tokenizer_family(key)).decode(list(ids), skip_special_tokens=False))
 
 
 def token(key: str, control: str) -> int:
@@ -104,4 +112,4 @@ def token(key: str, control: str) -> int:
 
 def encode(key: str, text: str) -> list[int]:
     """Ids of a text as the model would sample it, control strings in it as control tokens."""
-    return oracles.tokenizer_for(tokenizer_family(key)).encode(text, add_special_tokens=False).ids
+    return list(oracles.tokenizer_for(tokenizer_family(key)).encode(text, add_special_tokens=False).ids)

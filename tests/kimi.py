@@ -65,6 +65,7 @@ class KimiTokenizer:
 
     eos_token_id = 163585
     chat_template: str | None = None
+    normalizer = None
     name_or_path = ""
 
     def __init__(self, vocab_file: Path, thinks: bool) -> None:

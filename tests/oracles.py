@@ -19,7 +19,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ import jinja2.ext
 import jinja2.nodes
 import jinja2.parser
 import jinja2.sandbox
+import pytest
 from tokenizers import Tokenizer
 
 from tests.kimi import KimiTokenizer
@@ -60,11 +61,11 @@ class TemplateCase:
         """The assets folder of its tokenizer."""
         return self.borrowed_tokenizer or self.family
 
-    @property
+    @cached_property
     def path(self) -> Path:
         """The copy under tests/templates, else the one beside the tokenizer."""
         stored = ROOT / "tests" / "templates" / self.family / self.file
-        return stored if stored.is_file() else assets_folder() / self.family / self.file
+        return stored if stored.is_file() else _present(assets_folder() / self.family / self.file)
 
 
 KIMI = ("kimi-k2", "kimi-k2.5", "kimi-k2.6")
@@ -116,20 +117,33 @@ def assets_folder() -> Path:
     return Path(os.environ.get("RENDERERS_ASSETS") or ROOT / ".cache" / "assets")
 
 
-def has_assets(family: str) -> bool:
-    """Whether the family's tokenizer is on this machine (tests skip otherwise)."""
+def tokenizer_file(family: str) -> Path:
+    """What the family's tokenizer is made of."""
     if family in KIMI:
-        return (assets_folder() / "kimi-k2" / "tiktoken.model").is_file()
-    return (assets_folder() / family / "tokenizer.json").is_file()
+        return assets_folder() / "kimi-k2" / "tiktoken.model"
+    return assets_folder() / family / "tokenizer.json"
+
+
+def has_assets(family: str) -> bool:
+    """Whether the family's tokenizer is on this machine."""
+    return tokenizer_file(family).is_file()
+
+
+def _present(file: Path) -> Path:
+    """The file. A test that asks for one that is not on this machine is skipped, and no other test is."""
+    if not file.is_file():
+        pytest.skip(f"{file.relative_to(assets_folder())} is not on this machine")
+    return file
 
 
 @cache
 def model_folder(family: str) -> Path:
     """A folder as the model's repository has it; Kimi's gets a tokenizer_config.json of its own."""
+    file = _present(tokenizer_file(family))
     if family not in KIMI:
-        return assets_folder() / family
+        return file.parent
     folder = Path(tempfile.mkdtemp(prefix="kimi"))
-    (folder / "tiktoken.model").symlink_to((assets_folder() / "kimi-k2" / "tiktoken.model").resolve())
+    (folder / "tiktoken.model").symlink_to(file.resolve())
     (folder / "tokenizer_config.json").write_text(json.dumps(tokenizer_for(family).config()), encoding="utf-8")
     return folder
 
@@ -137,9 +151,10 @@ def model_folder(family: str) -> Path:
 @cache
 def tokenizer_for(family: str) -> Any:
     """The family's full tokenizer, added tokens included."""
+    file = _present(tokenizer_file(family))
     if family in KIMI:
-        return KimiTokenizer(assets_folder() / "kimi-k2" / "tiktoken.model", thinks=family != "kimi-k2")
-    return Tokenizer.from_file(str(assets_folder() / family / "tokenizer.json"))
+        return KimiTokenizer(file, thinks=family != "kimi-k2")
+    return Tokenizer.from_file(str(file))
 
 
 @cache
@@ -267,7 +282,11 @@ def template_ids(
     **kwargs: Any,
 ) -> list[int]:
     """The ids apply_chat_template gives: the template's text through the full tokenizer."""
-    text = template_text(key, messages, tools, add_generation_prompt, date=date, **kwargs)
+    return ids_of_text(key, template_text(key, messages, tools, add_generation_prompt, date=date, **kwargs))
+
+
+def ids_of_text(key: str, text: str) -> list[int]:
+    """The text through the full tokenizer."""
     return list(tokenizer_for(TEMPLATES[key].tokenizer).encode(text, add_special_tokens=False).ids)
 
 
@@ -282,7 +301,7 @@ def _harmony() -> Any:
 
 @cache
 def _harmony_encoding() -> Any:
-    os.environ["TIKTOKEN_ENCODINGS_BASE"] = str(assets_folder() / "gpt-oss")
+    os.environ["TIKTOKEN_ENCODINGS_BASE"] = str(_present(assets_folder() / "gpt-oss" / "o200k_base.tiktoken").parent)
     library = _harmony()
     return library.load_harmony_encoding(library.HarmonyEncodingName.HARMONY_GPT_OSS)
 
@@ -458,5 +477,9 @@ def harmony_text(
     messages: Sequence[Message], tools: Sequence[Tool] | None = None, add_generation_prompt: bool = False, **kwargs: Any
 ) -> str:
     """harmony_ids as text (same arguments)."""
-    ids = harmony_ids(messages, tools, add_generation_prompt, **kwargs)
-    return str(_harmony_encoding().decode_utf8(ids))
+    return text_of_harmony(harmony_ids(messages, tools, add_generation_prompt, **kwargs))
+
+
+def text_of_harmony(ids: Sequence[int]) -> str:
+    """Ids of the vendor's encoder as text."""
+    return str(_harmony_encoding().decode_utf8(list(ids)))

@@ -121,7 +121,8 @@ SECOND = [
     "GptOssRendererConfig",
 ]
 MODULES = {
-    "base": """Content Message ToolSpec MODEL_RENDERER_MAP RENDERER_REGISTRY load_tokenizer create_renderer is_multimodal
+    "base": """Content Message ToolSpec MODEL_RENDERER_MAP RENDERER_REGISTRY load_tokenizer create_renderer
+        is_multimodal
         RendererPool create_renderer_pool ToolCallParseStatus MultiModalData PlaceholderRange ParsedResponse
         RenderedTokens merge_chat_template_kwargs""",
     "client": "generate OverlongPromptError MalformedGenerateResponseError _maybe_offload",
@@ -192,7 +193,8 @@ def test_importing_and_creating_loads_nothing_heavy() -> None:
     from renderers import create_renderer, Qwen3Renderer
     r = create_renderer({str(folder)!r}, "qwen3")
     r.render([{{"role": "user", "content": "x"}}]).sampled_mask
-    print([m for m in ("pydantic", "httpx", "openai", "transformers", "torch", "ray") if m in sys.modules])
+    import renderers.base, renderers.client
+    print([m for m in ("jinja2", "pydantic", "httpx", "openai", "transformers", "torch", "ray") if m in sys.modules])
     """
     told = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "[]"
@@ -202,7 +204,7 @@ def test_importing_and_creating_loads_nothing_heavy() -> None:
 
 
 def test_a_name_a_keyword_and_a_config_make_the_same_renderer() -> None:
-    made = [
+    made: list[Any] = [
         create_renderer(tokenizer(), "qwen3", enable_thinking=False),
         create_renderer(tokenizer(), renderer="qwen3", enable_thinking=False),
         create_renderer(tokenizer(), renderers.Qwen3RendererConfig(enable_thinking=False)),
@@ -213,9 +215,11 @@ def test_a_name_a_keyword_and_a_config_make_the_same_renderer() -> None:
     for r in made:
         assert isinstance(r, renderers.Qwen3Renderer)
         assert isinstance(r, renderers.Renderer)
+        assert isinstance(r, renderers.FamilyRenderer)
         assert r.render_ids(ASK, add_generation_prompt=True)[-4:] == ids("<think>\n\n</think>\n\n")
-        assert r.config.name == "qwen3"
-        assert r.config.enable_thinking is False
+        config: Any = r.config
+        assert config.name == "qwen3"
+        assert config.enable_thinking is False
 
 
 @pytest.mark.parametrize(("name", "cls"), [("qwen3_vl", "Qwen3VL"), ("qwen35", "Qwen35"), ("QWEN3", "Qwen3")])
@@ -301,7 +305,7 @@ def test_configs_are_frozen_strict_and_stable_keys() -> None:
 
 def test_the_union_is_told_apart_by_name() -> None:
     class Run(pydantic.BaseModel):
-        renderer: RendererConfig | None = None  # type: ignore[valid-type]
+        renderer: RendererConfig | None = None
 
     assert Run().renderer is None
     told = Run.model_validate({"renderer": {"name": "glm-5", "clear_thinking": False}})
@@ -353,6 +357,60 @@ def test_a_policy_that_contradicts_an_option_is_refused(config: str, options: di
     assert cls(thinking_retention=retention).thinking_retention == retention
 
 
+def test_contradictions_are_refused_however_they_are_given() -> None:
+    keeps: dict[str, Any] = {"preserve_thinking": True, "thinking_retention": "tool_cycle"}
+    qwen = tokenizer("qwen3.6")
+    with pytest.raises(ValueError, match="contradicts"):
+        create_renderer(qwen, "qwen3.6", **keeps)
+    with pytest.raises(ValueError, match="contradicts"):
+        renderers.Qwen36Renderer(qwen, **keeps)
+    config = renderers.Qwen36RendererConfig(preserve_thinking=True)
+    with pytest.raises(ValueError, match="contradicts"):
+        create_renderer(qwen, config, thinking_retention="tool_cycle")
+    with pytest.raises(ValueError, match="contradicts"):
+        renderers.Qwen36Renderer(qwen, config, thinking_retention="tool_cycle")
+    with pytest.raises(ValueError, match="contradicts"):
+        renderers.merge_chat_template_kwargs(
+            renderers.Qwen36RendererConfig(thinking_retention="all"), {"preserve_thinking": False}
+        )
+    assert create_renderer(qwen, config, thinking_retention="all").config.thinking_retention == "all"
+
+
+def test_none_leaves_an_option_to_the_checkpoint() -> None:
+    qwen = tokenizer("qwen3.5")
+    for r in (
+        create_renderer(qwen, "qwen3.5", enable_thinking=None),
+        renderers.Qwen35Renderer(qwen, enable_thinking=None),
+        create_renderer(qwen, renderers.Qwen35RendererConfig(enable_thinking=None)),
+        create_renderer(qwen, renderers.Qwen35RendererConfig(), chat_template_kwargs={"enable_thinking": None}),
+    ):
+        assert r.family.enable_thinking is True
+    stored = '{"thinking_retention":null,"name":"gpt-oss","knowledge_cutoff":null,"model_identity":null}'
+    options = renderers.GptOssRendererConfig.model_validate_json(stored).options()
+    assert not options.keys() & {"knowledge_cutoff", "model_identity"}
+
+
+def test_an_older_name_of_an_option() -> None:
+    if oracles.has_assets("minimax-m2"):
+        r = renderers.MiniMaxM2Renderer(tokenizer("minimax-m2"), default_system="Be kind.")
+        assert r.family.model_identity == "Be kind."
+
+
+@pytest.mark.parametrize("wrong", [5, {"name": "qwen3"}, "", object])
+def test_what_is_no_choice_of_a_renderer(wrong: Any) -> None:
+    with pytest.raises(BadOption):
+        create_renderer(tokenizer(), wrong)
+
+
+def test_names_without_a_config() -> None:
+    with pytest.raises(BadOption, match="import_path"):
+        renderers.config_from_name("custom")
+    wrong: Any
+    for wrong in ("", None):
+        with pytest.raises(BadOption, match="no renderer is named"):
+            renderers.config_from_name(wrong)
+
+
 # --- Values both generations read ----------------------------------------------------------------------------------
 
 
@@ -371,6 +429,19 @@ def test_rendered_tokens_are_plain_dataclasses() -> None:
     assert dataclasses.replace(rendered, token_ids=[1]).token_ids == [1]
     rendered.message_roles = ["a", "b"]
     assert rendered.message_roles == ["a", "b"]
+
+
+def test_rendered_tokens_can_be_changed() -> None:
+    rendered = create_renderer(tokenizer(), "qwen3").render(ASK)
+    n = len(rendered)
+    rendered.message_indices = [1] * n
+    rendered.message_roles = ["user", "tool"]
+    assert rendered.tokens_by_role() == {"user": 0, "tool": n}
+    assert len(rendered.sampled_mask) == n
+    rendered.token_ids.append(5)
+    assert len(rendered) == len(list(rendered)) == n + 1
+    rendered.token_ids = [1, 2]
+    assert (len(rendered), rendered[:1], dataclasses.asdict(rendered)["token_ids"]) == (2, [1], [1, 2])
 
 
 def test_rendered_tokens_can_be_made_of_any_of_their_fields() -> None:
@@ -396,6 +467,9 @@ def test_a_parsed_call_reads_as_attributes_and_as_a_dict() -> None:
     assert call.get("id", "none") == "none"
     assert json.loads(json.dumps(reply.tool_calls)) == [{"function": {"name": "f", "arguments": {"a": 1}}}]
     assert dataclasses.asdict(reply)["tool_calls"][0]["raw"] == call.raw
+    assert call == copy.deepcopy(call) == pickle.loads(pickle.dumps(call))
+    assert call != dataclasses.replace(call, status=ToolCallParseStatus.UNKNOWN_TOOL)
+    assert call == {"function": {"name": "f", "arguments": {"a": 1}}}
     assert r.parse_response(ids("4<|im_end|>")).tool_calls == []
 
 
@@ -500,10 +574,11 @@ class Bare:
 def test_custom_renderers_by_import_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "shouting.py").write_text(CUSTOM)
     monkeypatch.syspath_prepend(tmp_path)
+    custom: Any = renderers.CustomRendererConfig  # it takes the renderer's own options, too
     for path in ("shouting:Shout", f"{tmp_path / 'shouting.py'}:Shout"):
-        config = renderers.CustomRendererConfig(import_path=path, loud=True)
+        config = custom(import_path=path, loud=True)
         assert create_renderer(tokenizer(), config).render(ASK) == "!"
-        assert renderers.custom_renderer_config(config).loud is True
+        assert getattr(renderers.custom_renderer_config(config), "loud") is True  # noqa: B009
         assert renderers.load_custom_renderer(path).__name__ == "Shout"
         quiet = renderers.CustomRendererConfig(import_path=path)
         assert create_renderer(tokenizer(), quiet).render(ASK) == "."
@@ -515,14 +590,14 @@ def test_custom_renderers_by_import_path(tmp_path: Path, monkeypatch: pytest.Mon
         with pytest.raises(BadOption):
             renderers.load_custom_renderer(wrong)
     with pytest.raises(BadOption, match="config_class"):
-        create_renderer(tokenizer(), renderers.CustomRendererConfig(import_path="shouting:Bare", loud=True))
+        create_renderer(tokenizer(), custom(import_path="shouting:Bare", loud=True))
 
 
 # --- DefaultRenderer and parsers -----------------------------------------------------------------------------------
 
 
 def test_default_renderer_reads_with_the_parsers_named() -> None:
-    made = [
+    made: list[Any] = [
         create_renderer(Named("a/b", template=UNKNOWN), renderer="auto", tool_parser="qwen3", reasoning_parser="think"),
         create_renderer(
             Named("a/b", template=UNKNOWN),
@@ -535,15 +610,40 @@ def test_default_renderer_reads_with_the_parsers_named() -> None:
         assert r.supports_tools
         reply = r.parse_response(ids(CALL))
         assert (reply.reasoning_content, reply.content.strip()) == ("\nx\n", "hey")
-        assert reply.tool_calls[0]["function"] == {"name": "f", "arguments": {"a": 1}}
+        calls: list[Any] = reply.tool_calls
+        assert calls[0]["function"] == {"name": "f", "arguments": {"a": 1}}
         rendered = r.render(ASK, add_generation_prompt=True)
         assert isinstance(rendered, RenderedTokens)
         assert rendered.message_roles == ["user"]
         assert rendered.sampled_mask == []
         assert r.bridge_to_next_turn([1], [2], ASK) is None
-        assert r.explain_bridge([1], [2], ASK).refusal.code is RefusalCode.NO_TURN_CLOSE
+        refusal: Any = r.explain_bridge([1], [2], ASK).refusal
+        assert refusal.code is RefusalCode.NO_TURN_CLOSE
         assert r.effective_thinking_retention == "template"
         assert r.config.name == "default"
+
+
+@pytest.mark.parametrize(
+    ("text", "complete"),
+    [("<think>a", False), ("<think>a</think>", True), ("<think>a</think>b", True), ("a</think>b", True), ("b", None)],
+)
+def test_default_renderer_tells_reasoning_cut_short(text: str, complete: bool | None) -> None:
+    r = create_renderer(Named("a/b", template=UNKNOWN), renderer="auto", reasoning_parser="think")
+    assert r.parse_response(ids(text)).reasoning_complete is complete
+
+
+def test_default_renderer_keeps_its_config() -> None:
+    extra: dict[str, Any] = {"greeting": "Hi "}
+    config = renderers.DefaultRendererConfig(tool_parser="qwen3", **extra)
+    for r in (
+        create_renderer(Named("a/b", template=UNKNOWN), config),
+        DefaultRenderer(Named("a/b", template=UNKNOWN), config),
+    ):
+        assert r.config is config
+    with pytest.raises(BadOption, match="Qwen3RendererConfig"):
+        DefaultRenderer(Named("a/b", template=UNKNOWN), renderers.Qwen3RendererConfig())
+    with pytest.raises(BadOption, match="tool_parser"):
+        create_renderer(Named("a/b", template=UNKNOWN), config, chat_template_kwargs={"tool_parser": "glm"})
 
 
 def test_default_renderer_without_parsers_gives_the_text() -> None:
@@ -552,10 +652,21 @@ def test_default_renderer_without_parsers_gives_the_text() -> None:
     assert r.parse_response(ids("4<tool_call>x<|im_end|>")).content == "4<tool_call>x"
 
 
+def test_default_renderer_tells_reasoning_apart_unasked() -> None:
+    r = create_renderer(Named("a/b", template=UNKNOWN))
+    reply = r.parse_response(ids("<think>why</think>so<|im_end|>"))
+    assert (reply.reasoning_content, reply.content, reply.reasoning_complete) == ("why", "so", True)
+    opened = ids("<|im_start|>assistant\n<think>\n")
+    cut = r.parse_response(ids("why"), prompt_ids=opened)
+    assert (cut.reasoning_content, cut.content, cut.reasoning_complete) == ("why", "", False)
+    assert r.parse_response(ids("so"), prompt_ids=ids("<|im_start|>assistant\n")).content == "so"
+
+
 def test_default_renderer_hands_options_to_the_template() -> None:
     template = "{{ greeting }}{% for m in messages %}{{ m.content }}{% endfor %}"
+    config: Any = renderers.DefaultRendererConfig  # it takes the template's own options, too
     for r in (
-        create_renderer(Named("a/b", template=template), renderers.DefaultRendererConfig(greeting="Hi ")),
+        create_renderer(Named("a/b", template=template), config(greeting="Hi ")),
         create_renderer(Named("a/b", template=template), chat_template_kwargs={"greeting": "Hi "}),
         create_renderer(Named("a/b", template=template), "default", greeting="Hi "),
         DefaultRenderer(Named("a/b", template=template), greeting="Hi "),
@@ -565,8 +676,13 @@ def test_default_renderer_hands_options_to_the_template() -> None:
 
 def test_what_cannot_serve_an_unknown_template_is_refused() -> None:
     for knob in ("parity", "use_patched", "preserve_all_thinking", "preserve_thinking_between_tool_calls"):
+        asked: dict[str, Any] = {knob: True}
         with pytest.raises(BadOption, match="template is run as it is"):
-            create_renderer(Named("a/b", template=UNKNOWN), **{knob: True})
+            create_renderer(Named("a/b", template=UNKNOWN), **asked)
+    for retention in ("all", "tool_cycle"):
+        for config in (renderers.DefaultRendererConfig, renderers.AutoRendererConfig):
+            with pytest.raises(BadOption, match="never bridged"):
+                create_renderer(Named("a/b", template=UNKNOWN), config(thinking_retention=retention))
     with pytest.raises(BadOption, match=r"(?s)zzz.*qwen3"):
         create_renderer(Named("a/b", template=UNKNOWN), tool_parser="zzz")
 
@@ -605,8 +721,8 @@ def test_a_parser_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
         def __init__(self, tokenizer: Any) -> None:
             pass
 
-        def extract(self, token_ids: list[int]) -> tuple[list[int], list[Any]]:
-            return token_ids[:1], []
+        def extract(self, ids: list[int]) -> tuple[list[int], list[Any]]:
+            return ids[:1], []
 
     monkeypatch.setitem(renderers.parsers.TOOL_PARSERS, "first", Nothing)
     r = create_renderer(Named("a/b", template=UNKNOWN), tool_parser="first")
@@ -618,7 +734,8 @@ def test_older_parse_functions() -> None:
 
     im_end, *_ = ids("<|im_end|>")
     reply = parsing.parse_qwen3(tokenizer(), ids(CALL), stop_ids={im_end}, tool_call_id=0, tool_call_end_id=0)
-    assert (reply.reasoning_content, reply.tool_calls[0]["function"]["name"]) == ("\nx\n", "f")
+    calls: list[Any] = reply.tool_calls
+    assert (reply.reasoning_content, calls[0]["function"]["name"]) == ("\nx\n", "f")
     prefilled = parsing.parse_qwen3(tokenizer(), ids("x</think>y<|im_end|>"), prefilled_thinking=True)
     assert (prefilled.reasoning_content, prefilled.content) == ("x", "y")
 

@@ -288,7 +288,7 @@ def test_help_and_version(arguments: list[str], tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--tokenizer", "."], "'.' has no tokenizer.json"),
+        (["--tokenizer", "."], "'.' has neither tokenizer.json nor tiktoken.model"),
         (["--rollouts", "2", "--show", "3"], "there is no rollout 3 to show, only 2"),
     ],
 )

@@ -40,10 +40,8 @@ BAD: list[tuple[str, Any, Any, str]] = [
     ("message not a mapping", [USER, "hello"], None, "messages[1]"),
     ("messages a string", "hello", None, "messages"),
     ("messages a mapping", USER, None, "messages"),
-    ("messages a generator", (m for m in [USER]), None, "messages"),
     ("messages empty", [], None, "messages"),
     ("content a number", [{"role": "user", "content": 7}], None, "messages[0].content"),
-    ("content a generator", [{"role": "user", "content": (p for p in ["x"])}], None, "messages[0].content"),
     ("part of unknown type", [{"role": "user", "content": [{"type": "smell"}]}], None, "messages[0].content[0]"),
     ("part not a mapping", [{"role": "user", "content": ["x", 5]}], None, "messages[0].content[1]"),
     ("text part without text", [{"role": "user", "content": [{"type": "text"}]}], None, "messages[0].content[0].text"),
@@ -70,12 +68,6 @@ BAD: list[tuple[str, Any, Any, str]] = [
     (
         "calls not a list",
         [USER, {"role": "assistant", "content": None, "tool_calls": {}}],
-        None,
-        "messages[1].tool_calls",
-    ),
-    (
-        "calls a generator",
-        [USER, {"role": "assistant", "content": None, "tool_calls": iter([])}],
         None,
         "messages[1].tool_calls",
     ),
@@ -113,7 +105,6 @@ BAD: list[tuple[str, Any, Any, str]] = [
         "messages[1].tool_calls[0].function.arguments",
     ),
     ("tools a mapping", [USER], {"name": "f"}, "tools"),
-    ("tools a generator", [USER], iter([]), "tools"),
     ("tool not a mapping", [USER], ["f"], "tools[0]"),
     ("tool without name", [USER], [{"type": "function", "function": {"description": "x"}}], "tools[0].function.name"),
     ("tool parameters not a mapping", [USER], [{"name": "f", "parameters": [1]}], "tools[0].parameters"),
@@ -191,6 +182,20 @@ def test_thinking_parts_are_reasoning() -> None:
         {"content": "a", "thinking": "r"},
     ):
         assert r.render_ids([USER, {"role": "assistant", **other}]) == r.render_ids(said)
+
+
+def test_iterators_are_read_once() -> None:
+    """A generator does where a list is wanted; read again it is empty, and that is said."""
+    r: Any = renderer("qwen3")
+    tool = {"name": "f", "description": "d", "parameters": {}}
+    asked = {"role": "assistant", "content": "", "tool_calls": [{"function": {"name": "f", "arguments": "{}"}}]}
+    wanted = r.render_ids([USER, asked], tools=[tool])
+    once = (m for m in [USER, {**asked, "tool_calls": iter(asked["tool_calls"])}])
+    assert r.render_ids(once, tools=iter([tool])) == wanted
+    with pytest.raises(BadMessage, match="empty"):
+        r.render_ids(once)
+    parts = [{"role": "user", "content": (part for part in ["a", {"type": "text", "text": "b"}])}]
+    assert r.render_ids(parts) == r.render_ids([{"role": "user", "content": "ab"}])
 
 
 def test_what_has_no_place_is_said_once() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby, takewhile
 from typing import Any
 
@@ -37,11 +39,43 @@ def prompts(key: str, case: Case) -> Iterator[tuple[int, list[int]]]:
                 continue
 
 
+@dataclass(frozen=True)
+class Step:
+    """Turn `i` of a conversation: the prompt before it, and a document that ends with it, or goes on behind it."""
+
+    case: Case
+    i: int
+    prompt: list[int]
+    doc: RenderedTokens
+    finished: bool
+
+    @property
+    def continues(self) -> bool:
+        """The document begins with the prompt."""
+        return self.doc[: len(self.prompt)] == self.prompt
+
+
+@lru_cache(maxsize=1)
+def steps(key: str) -> list[Step]:
+    """Every turn of generated conversations. Where the template writes no reasoning and the prompt opens it, few
+    documents continue a prompt, so there are more."""
+    rare = FORMATS[key].drops_reasoning == "always" and FORMATS[key].thinks({})
+    found = []
+    for case in conversations(key, CONVERSATIONS * (2 if rare else 1), seed=11):
+        r = renderer(key, **case.kwargs)
+        whole = r.render(case.messages, tools=case.tools)
+        for i, prompt in prompts(key, case):
+            found.append(Step(case, i, prompt, r.render(case.messages[: i + 1], tools=case.tools), True))
+            found.append(Step(case, i, prompt, whole, False))
+    return found
+
+
 def end_of_turn(key: str, doc: RenderedTokens, i: int, begin: int) -> int:
     """Where the sampled part of turn `i` ends: behind its last stop token; where it has none, behind its last token,
     or behind the stop that opens the next turn (GLM). A close that only history writes is no stop (gpt-oss)."""
     stops = set(renderer(key).get_stop_token_ids())
-    own = [k for k in range(begin, len(doc)) if doc.messages[k] == i]
+    owners = doc.messages
+    own = [k for k in range(begin, len(doc)) if owners[k] == i]
     if stopping := [k for k in own if doc[k] in stops]:
         return stopping[-1] + 1
     end = own[-1] + 1 if own else begin
@@ -86,51 +120,46 @@ def why_no_prefix(key: str, case: Case, i: int, finished: bool) -> str:
     return next((rule.__name__ for rule in form.no_prefix if rule(place)), "")
 
 
-@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("key", KEYS, scope="module")  # by key, so that each key's steps are made once
 def test_the_mask_is_what_was_sampled_behind_the_prompt(key: str) -> None:
     """Where the document continues the prompt, a turn is trained from the prompt's end through its last stop token,
     and nothing else of it is, both while it is the last turn and when the conversation goes on."""
     checked: Counter[bool] = Counter()
-    for case in conversations(key, CONVERSATIONS, seed=11):
-        r = renderer(key, **case.kwargs)
-        whole = r.render(case.messages, tools=case.tools)
-        for i, prompt in prompts(key, case):
-            for doc in (r.render(case.messages[: i + 1], tools=case.tools), whole):
-                if doc[: len(prompt)] == prompt:
-                    begin, end = len(prompt), end_of_turn(key, doc, i, len(prompt))
-                    owned = [k for k in range(len(doc)) if begin <= k < end or doc.messages[k] == i]
-                    assert [k for k in owned if doc.sampled[k]] == list(range(begin, end))
-                    checked[doc is whole] += 1
-    assert checked[False] >= 200
-    assert checked[True] >= 80
+    for step in steps(key):
+        if step.continues:
+            doc, begin = step.doc, len(step.prompt)
+            end = end_of_turn(key, doc, step.i, begin)
+            owners, sampled = doc.messages, doc.sampled
+            owned = [k for k in range(len(doc)) if begin <= k < end or owners[k] == step.i]
+            assert [k for k in owned if sampled[k]] == list(range(begin, end))
+            checked[step.finished] += 1
+    assert checked[True] >= 200
+    assert checked[False] >= 80
 
 
-@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("key", KEYS, scope="module")
 def test_where_the_prompt_is_no_prefix(key: str) -> None:
     """That happens in documented modes only, and most of them do happen: where tokens merge across the end of a
     prompt that ends in a newline, or where the template spells the turn otherwise. What is trained then begins behind
     the common text and is one stretch through the turn's last stop token."""
     reasons: Counter[str] = Counter()
     ends_in_white = False
-    for case in conversations(key, CONVERSATIONS, seed=12):
-        r = renderer(key, **case.kwargs)
-        whole = r.render(case.messages, tools=case.tools)
-        for i, prompt in prompts(key, case):
-            for doc, finished in ((r.render(case.messages[: i + 1], tools=case.tools), True), (whole, False)):
-                if doc[: len(prompt)] == prompt:
-                    continue
-                before = text_of(key, prompt)
-                ends_in_white |= before[-1:].isspace()
-                merged = before[-1:].isspace() and text_of(key, doc.token_ids).startswith(before)
-                reason = "tokens merge" if merged else why_no_prefix(key, case, i, finished)
-                assert reason, (case.messages[: i + 1], case.kwargs, text_of(key, prompt[-12:]))
-                reasons[reason] += 1
-                begin = first_new_token(key, prompt, doc.token_ids)
-                own = [k for k in range(len(doc)) if doc.messages[k] == i]
-                trained = [k for k in own if doc.sampled[k]]
-                assert not trained or trained[0] >= begin
-                end = end_of_turn(key, doc, i, trained[0] if trained else own[0] if own else 0)
-                assert not trained or trained == [k for k in range(trained[0], end) if doc.messages[k] == i]
+    for step in steps(key):
+        if step.continues:
+            continue
+        case, i, prompt, doc = step.case, step.i, step.prompt, step.doc
+        before = text_of(key, prompt)
+        ends_in_white |= before[-1:].isspace()
+        merged = before[-1:].isspace() and text_of(key, doc.token_ids).startswith(before)
+        reason = "tokens merge" if merged else why_no_prefix(key, case, i, step.finished)
+        assert reason, (case.messages[: i + 1], case.kwargs, text_of(key, prompt[-12:]))
+        reasons[reason] += 1
+        begin, owners, sampled = first_new_token(key, prompt, doc.token_ids), doc.messages, doc.sampled
+        own = [k for k in range(len(doc)) if owners[k] == i]
+        trained = [k for k in own if sampled[k]]
+        assert not trained or trained[0] >= begin
+        end = end_of_turn(key, doc, i, trained[0] if trained else own[0] if own else 0)
+        assert not trained or trained == [k for k in range(trained[0], end) if owners[k] == i]
     assert ("tokens merge" in reasons) == ends_in_white, reasons
     assert len(reasons) >= min(3, len(FORMATS[key].no_prefix) + ends_in_white), reasons
 
@@ -237,7 +266,7 @@ def marked(key: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]], dict[s
     arguments = {word(2, Field.CALL_ARGUMENTS): word(2, Field.CALL_ARGUMENTS, spaced), "n": [1, {"k": True}]}
     call = call_of(key, word(2, Field.CALL_NAME), arguments)
     calling = message("assistant", None, tool_calls=[call])
-    if form.reasons:
+    if form.prints_reasoning_of_calls:
         calling["reasoning_content"] = word(2, Field.REASONING, spaced)
     if form.content_beside_calls:
         calling["content"] = word(2, Field.CONTENT, spaced)
@@ -292,7 +321,7 @@ def test_every_word_is_attributed_to_its_field(key: str) -> None:
 def test_an_answer_is_attributed_to_its_fields(key: str) -> None:
     """The same for a final answer: reasoning and content of the last message."""
     answer, places = message("assistant", "some zqcontent here"), {"zqcontent": (1, Field.CONTENT)}
-    if FORMATS[key].reasons:
+    if FORMATS[key].prints_reasoning_of_answers:
         answer["reasoning_content"], places["zqthought"] = "a zqthought b", (1, Field.REASONING)
     check_places(key, renderer(key).render([ASK, answer]), places)
 

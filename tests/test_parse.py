@@ -5,25 +5,20 @@ from __future__ import annotations
 import json
 import random
 import re
-import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
 import pytest
 
-from renderers import ParsedResponse, ParsedToolCall, Renderer, ToolCallParseStatus
+from renderers import FamilyRenderer, ParsedResponse, ToolCallParseStatus
+from renderers._parsed import ParsedToolCall
 from tests import oracles
 from tests.conversations import JsonObject, conversations
 from tests.formats import FORMATS, Call
 from tests.harness import NAMES, encode, renderer, text_of, token, tokenizer_family
 
 KEYS = [key for key in NAMES if key in FORMATS]
-
-pytestmark = pytest.mark.skipif(
-    not all(oracles.has_assets(tokenizer_family(key)) for key in KEYS),
-    reason="real tokenizers are not on this machine",
-)
 
 Status = ToolCallParseStatus
 JSON_KEYS = [key for key in KEYS if FORMATS[key].spelling.is_json]
@@ -73,7 +68,7 @@ def into_reasoning(key: str) -> str:
     return FORMATS[key].into_reasoning
 
 
-def thinker(key: str) -> Renderer:
+def thinker(key: str) -> FamilyRenderer:
     """The renderer whose prompt lets the model reason."""
     return renderer(key, **FORMATS[key].thinking_on)
 
@@ -140,8 +135,9 @@ def functions_of(message: JsonObject) -> list[JsonObject]:
 
 
 def normal_text(key: str, text: str) -> str:
-    """A text as the family's tokenizer spells it: Qwen's normalise."""
-    return unicodedata.normalize("NFC", text) if tokenizer_family(key).startswith("qwen") else text
+    """A text as the family's tokenizer spells it: some normalise."""
+    normalizer = oracles.tokenizer_for(tokenizer_family(key)).normalizer
+    return text if normalizer is None else str(normalizer.normalize_str(text))
 
 
 def normal(key: str, value: Any) -> Any:
@@ -152,13 +148,20 @@ def normal(key: str, value: Any) -> Any:
 
 
 def is_broken_by_normalising(key: str, functions: Sequence[JsonObject]) -> bool:
-    """An accent behind an escape ends it: ``"\\n"`` and U+0301 make ``"\\ń"``, which is no JSON any more."""
+    """An accent merges with what stands before it: behind an escape it ends that, as ``"\\n"`` and U+0301 make
+    ``"\\ń"``, which is no JSON any more; at the start of a value it ends the tag before it, as ``>`` and U+0338 make
+    ``≯``."""
+    spelling = FORMATS[key].spelling
     try:
         for function in functions:
             given = function["arguments"]
             for value in [given] if isinstance(given, str) else given.values():
                 text = value if isinstance(given, str) else json.dumps(value, ensure_ascii=False)
                 json.loads(normal_text(key, text))
+                if not spelling.is_json:
+                    written = spelling.value(value)
+                    if normal_text(key, tagged(key, x=written)) != tagged(key, x=normal_text(key, written)):
+                        return True
     except ValueError:
         return True
     return False
@@ -186,7 +189,7 @@ def is_ambiguous(key: str, functions: Sequence[JsonObject]) -> bool:
         return False
     values = [value for function in functions for value in function["arguments"].values()]
     texts = [value if isinstance(value, str) else json.dumps(value) for value in values]
-    return any(re.search(r"</parameter>\s*<parameter=[^>\n]*>", text) for text in texts)
+    return any(re.search(r"</parameter>\s*<parameter[= ][^>\n]*>", text) for text in texts)
 
 
 def merged_newlines(key: str, head: str) -> str:
@@ -238,8 +241,8 @@ def test_a_rendered_turn_is_read_back(key: str) -> None:
             lost = merged_newlines(key, text_of(key, ids[span[0] : sampled[0]]))
             if reasoning is None:
                 content = content.removeprefix(lost)
-            else:
-                reasoning = reasoning.removeprefix(lost)
+            else:  # the token may even hold all of it, and the newline behind it
+                reasoning = None if lost.startswith(reasoning) else reasoning.removeprefix(lost)
             assert parsed.content == content
             assert parsed.reasoning_content == reasoning
             alone = FORMATS[key].is_messages and not (content or functions)  # history closed what was cut there

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from renderers import BadOption, RendererPool, create_renderer_pool
+from renderers import BadOption, RendererPool, create_renderer_pool, is_multimodal
 from renderers.configs import Qwen3RendererConfig
 from tests import oracles
 
@@ -53,6 +53,8 @@ def test_the_factory_is_called_once_a_place_and_in_parallel() -> None:
 def test_a_pool_needs_a_size_and_passes_on_what_its_factory_raises() -> None:
     with pytest.raises(BadOption, match="size"):
         RendererPool(Slow, size=0)
+    with pytest.raises(BadOption, match="size"):
+        RendererPool.shared(Slow(), 0)
     with pytest.raises(ZeroDivisionError):
         RendererPool(lambda: 1 / 0, size=3)
 
@@ -61,8 +63,18 @@ def test_methods_and_attributes_are_those_of_the_renderers() -> None:
     pool = RendererPool(Slow, size=2)
     assert pool.render_ids(ASK) == [1]
     assert pool.supports_tools is True
+    assert not pool.is_multimodal
+    assert not is_multimodal(pool)
     with pytest.raises(AttributeError):
         _ = pool.no_such_thing
+
+    class Seeing(Slow):
+        mm_token_type_id_map = {7: 1}  # noqa: RUF012
+
+    seeing = RendererPool(Seeing, size=1)
+    assert seeing.is_multimodal
+    assert is_multimodal(seeing)
+    assert seeing.mm_token_type_id_map == {7: 1}
 
 
 def test_threads_use_each_renderer_alone_and_none_is_lost() -> None:
@@ -147,8 +159,8 @@ def test_pools_of_real_renderers_share_one() -> None:
             assert more.render_ids(ASK, add_generation_prompt=True) == wanted
             assert a is b
         with ThreadPoolExecutor(8) as threads:
-            told = threads.map(lambda _: pool.render_ids(ASK, add_generation_prompt=True), range(64))
-            assert all(ids == wanted for ids in told)
+            asked = [threads.submit(pool.render_ids, ASK, add_generation_prompt=True) for _ in range(64)]
+            assert all(told.result() == wanted for told in asked)
         result = [{"role": "tool", "content": "42", "name": "f"}]
         assert pool.bridge_to_next_turn(wanted, [wanted[0]], result)[: len(wanted)] == wanted
         assert pool.supports_tools

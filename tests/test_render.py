@@ -10,7 +10,7 @@ import pytest
 from renderers import BadMessage, RenderersWarning
 from tests import oracles
 from tests.conversations import conversations, refused
-from tests.harness import KEYS, oracle_ids, oracle_text, renderer, text_of
+from tests.harness import KEYS, oracle, oracle_ids, oracle_text, renderer, text_of
 
 CONVERSATIONS = 400
 
@@ -43,8 +43,8 @@ def test_renders_what_the_template_renders(key: str) -> None:
     for case in conversations(key, CONVERSATIONS, seed=1):
         r = renderer(key, **case.kwargs)
         given: dict[str, Any] = {"tools": case.tools, "add_generation_prompt": case.add_generation_prompt}
-        assert r.render_text(case.messages, **given) == oracle_text(key, case)
-        ids = oracle_ids(key, case)
+        text, ids = oracle(key, case)
+        assert r.render_text(case.messages, **given) == text
         assert r.render_ids(case.messages, **given) == ids
         assert r.render(case.messages, **given).token_ids == ids
 

@@ -244,7 +244,7 @@ def test_control_strings_in_bridged_messages(key: str) -> None:
 @pytest.mark.parametrize("family", sorted({tokenizer_family(key) for key in KEYS}))
 def test_control_strings_of_the_tokenizer_config(family: str) -> None:
     """A renderer made from a folder also knows the control strings that only tokenizer_config.json names (Qwen3.5)."""
-    folder = oracles.assets_folder() / family
+    folder = oracles.model_folder(family)
     config = folder / "tokenizer_config.json"
     added = json.loads(config.read_text(encoding="utf-8")).get("added_tokens_decoder", {}) if config.is_file() else {}
     known = {entry["content"]: int(id_) for id_, entry in added.items()}

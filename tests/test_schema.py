@@ -14,7 +14,7 @@ import pytest
 from jinja2.ext import loopcontrols
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from renderers._schema import harmony_namespace, template_namespace
+from renderers._schema_harmony import harmony_namespace, template_namespace
 
 Printer = Callable[[str, list[dict[str, Any]]], str]
 

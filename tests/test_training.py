@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from renderers import DefaultRenderer, InputError, RenderedTokens, build_training_sample, build_trajectory_step
+from renderers import (
+    DefaultRenderer,
+    InputError,
+    MultiModalData,
+    PlaceholderRange,
+    RenderedTokens,
+    build_training_sample,
+    build_trajectory_step,
+)
 from tests import oracles
 from tests.conversations import conversations
 from tests.harness import KEYS, encode, renderer, text_of, token
@@ -66,6 +74,8 @@ def test_words_of_other_roles_can_be_trained_too() -> None:
     key = "qwen3-instruct-2507"
     talk = [{"role": "system", "content": "Be brief."}, ASK, {"role": "assistant", "content": "4"}]
     sample = build_training_sample(renderer(key), talk, content_sft_roles={"user"})
+    assert trained(key, sample) == "2+2?4<|im_end|>"
+    sample = build_training_sample(renderer(key), talk, content_sft_roles={"user"}, role_to_mask=is_assistant)
     assert trained(key, sample) == "2+2?4<|im_end|>"
     sample = build_training_sample(
         renderer(key), talk, content_sft_roles={"user", "system"}, message_loss_mask=[1, 0, 0]
@@ -127,6 +137,34 @@ def test_any_object_that_renders_will_do() -> None:
     assert sample.mm_token_type_ids is None
 
 
+class Given(Duck):
+    """Renders what it was given."""
+
+    def __init__(self, **fields: Any) -> None:
+        self.fields = fields
+
+    def render(self, messages: Any, *, tools: Any = None, add_generation_prompt: bool = False) -> RenderedTokens:
+        return RenderedTokens(**self.fields)
+
+
+def test_media_types_follow_the_placeholders() -> None:
+    media = MultiModalData(
+        mm_placeholders={"image": [PlaceholderRange(0, 2)], "video": [PlaceholderRange(3, 1)]},
+        mm_items={"image": ["pixels"], "video": ["frames"]},
+    )
+    rendered = {"token_ids": [7, 7, 1, 8], "message_indices": [0, 0, 0, 1], "sampled_mask": [False] * 3 + [True]}
+    sample = build_training_sample(Given(**rendered, multi_modal_data=media), TALK[:2], ensure_final_stop=True)
+    assert sample.multi_modal_data is media
+    assert sample.mm_token_type_ids == [1, 1, 0, 2, 0]
+    sample = build_training_sample(Given(**rendered, multi_modal_data=MultiModalData()), TALK[:2])
+    assert (sample.multi_modal_data, sample.mm_token_type_ids) == (None, None)
+
+
+def test_tokens_of_nobody_are_refused() -> None:
+    with pytest.raises(InputError, match="which message"):
+        build_training_sample(Given(token_ids=[1, 2], sampled_mask=[True, True]), TALK[:2])
+
+
 def test_trajectory_step() -> None:
     r = renderer("qwen3")
     call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
@@ -137,7 +175,8 @@ def test_trajectory_step() -> None:
     ]
     step = build_trajectory_step(r, [ASK], completion)
     assert step["prompt_ids"] == r.render_ids([ASK], add_generation_prompt=True)
-    assert step["prompt_ids"] + step["completion_ids"] == r.render_ids([ASK, *completion])
+    whole: list[Any] = [ASK, *completion]
+    assert step["prompt_ids"] + step["completion_ids"] == r.render_ids(whole)
     assert step["completion_mask"] == [True] * len(step["completion_ids"])
     assert step["prompt_mask"] == [False] * len(step["prompt_ids"])
     assert step["completion_logprobs"] == [0.0] * len(step["completion_ids"])

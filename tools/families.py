@@ -10,28 +10,34 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import os
+import re
 import sys
 import typing
 import warnings
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from renderers import Bridge, FamilyRenderer, create_renderer
+from renderers import Bridge, FamilyRenderer, Refusal, RefusalCode, config_from_name, create_renderer
+from renderers._tokenizers import repository
 from renderers.base import RENDERER_REGISTRY
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tests.oracles import model_folder  # noqa: E402 - the tests know where the real tokenizers lie
+
 PAGE = ROOT / "docs" / "families.md"
 TOKENIZERS = {
     "qwen3-instruct-2507": "qwen3",
     "qwen3-thinking-2507": "qwen3",
     "qwen3-vl-thinking": "qwen3-vl",
     "glm-5.1": "glm-5",
-    "kimi-k2.5": "kimi-k2",
-    "kimi-k2.6": "kimi-k2",
 }
 """Where a format's tokenizer lies under another name than its own."""
+
+_CODES = {code.value for code in RefusalCode}
 
 ASK = {"role": "user", "content": "Q"}
 SYSTEM = {"role": "system", "content": "S"}
@@ -59,12 +65,14 @@ How to read it:
 """
 
 
-def assets() -> Path:
-    return Path(os.environ.get("RENDERERS_ASSETS") or ROOT / ".cache" / "assets")
+@cache
+def tokenizer(name: str) -> Any:
+    """A format's tokenizer, loaded once."""
+    return repository(str(model_folder(TOKENIZERS.get(name, name)))).tokenizer
 
 
 def made(name: str, **options: Any) -> FamilyRenderer:
-    return create_renderer(str(assets() / TOKENIZERS.get(name, name)), name, **options)  # type: ignore[no-any-return]
+    return create_renderer(tokenizer(name), name, **options)  # type: ignore[no-any-return]
 
 
 def code(text: str) -> str:
@@ -169,15 +177,19 @@ def kind_of(annotation: Any) -> str:
 
 
 def section(name: str, family: Any) -> Iterator[str]:
-    r = made(name)
+    r, seen = made(name), set[str]()
     summary = (family.__doc__ or "").strip().split("\n")[0]
     yield f"## {name}\n\n{summary} `{type(r).__name__}`, config `{type(r).__name__}Config`.\n"
-    yield "| checkpoint | options of its own |\n|---|---|"
-    for model, options in family.models.items():
-        yield f"| `{model}` | {', '.join(code(f'{key}={value!r}') for key, value in options.items()) or '-'} |"
-    yield "\n| template, SHA-256 | options of its own |\n|---|---|"
-    for digest, options in family.templates.items():
-        yield f"| `{digest}` | {', '.join(code(f'{key}={value!r}') for key, value in options.items()) or '-'} |"
+    yield "| checkpoints | chat templates, SHA-256 | options of their own |\n|---|---|---|"
+    for options in [{}, *(given for given in (*family.models.values(), *family.templates.values()) if given)]:
+        models, digests = (
+            [f"`{key}`" for key in given if given[key] == options] for given in (family.models, family.templates)
+        )
+        row = [models, digests, [code(f"{key}={value!r}") for key, value in options.items()]]
+        line = "| " + " | ".join(", ".join(cell) or "-" for cell in row) + " |"
+        if (models or digests) and line not in seen:
+            seen.add(line)
+            yield line
     hints = typing.get_type_hints(family)
     if fields := dataclasses.fields(family):
         yield "\n| option | values | default |\n|---|---|---|"
@@ -193,7 +205,7 @@ def section(name: str, family: Any) -> Iterator[str]:
     yield f"| tools declared | {'yes' if r.supports_tools else 'no: given tools are left out with a warning'} |"
     yield f"| reasoning in history | {history(r)} |"
     yield f"| prefix-stable | {'yes' if r.is_prefix_stable else 'no'} |"
-    default = create_renderer(str(assets() / TOKENIZERS.get(name, name)), type(r.config)())
+    default = create_renderer(tokenizer(name), config_from_name(name))
     yield f"| retention by default | `{default.effective_thinking_retention}` |"
     outcomes = list(bridges(r))
     yield "\n| " + " | ".join(shape for shape, _ in outcomes) + " |"
@@ -207,7 +219,9 @@ def page() -> str:
         warnings.simplefilter("ignore")  # formats that cannot declare tools say so
         families = {name: cls.family_type for name, cls in RENDERER_REGISTRY.items() if name != "default"}
         parts = [line for name in sorted(families) for line in section(name, families[name])]
-    return HEAD + "\n" + "\n".join(parts)
+        codes = sorted({code for line in parts for code in re.findall(r"\\*(\w+)\\*", line) if line.startswith("| ")})
+    reasons = [f"| *{code}* | {Refusal(RefusalCode(code)).message} |" for code in codes if code in _CODES]
+    return "\n".join([HEAD, *parts, "## Refusals\n", "| code | what to do |\n|---|---|", *reasons, ""])
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -21,7 +21,7 @@ def run(bench: Bench, family: str) -> None:
     wanted = targets(bench, family)
     samples = {size: Samples(bench.clock) for size in SIZES}
     tokens: dict[str, list[int]] = {size: [] for size in SIZES}
-    for k in bench.rounds("attribution"):
+    for k in bench.rounds("attribution", family):
         for size, of in samples.items():
             rng = bench.random("attribution", family, size, k)
             n = bench.plan.cases(CASES[size])

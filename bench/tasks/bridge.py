@@ -22,11 +22,12 @@ PAIRS = [
 
 
 def run(bench: Bench, family: str) -> None:
-    wanted = targets(bench, family)
+    sizes = bench.plan.sizes(family, SIZES, "10k")
+    wanted = targets(bench, family, sizes)
     stops = set(bench.run(OURS, "stops", [{}])[0])
-    samples = {size: Samples(bench.clock) for size in SIZES}
-    tokens: dict[str, list[int]] = {size: [] for size in SIZES}
-    for k in bench.rounds("bridge"):
+    samples = {size: Samples(bench.clock) for size in sizes}
+    tokens: dict[str, list[int]] = {size: [] for size in sizes}
+    for k in bench.rounds("bridge", family):
         for size, of in samples.items():
             rng = bench.random("bridge", family, size, k)
             session = history(rng, family, size, wanted[size])
@@ -68,7 +69,7 @@ def sampled(bench: Bench, session: Session, start: int, stops: set[int]) -> tupl
     first stop, which may be the results' own marker.
     """
     question = {"role": "user", "content": "Go on."}
-    case = {"messages": [question], "tools": list(session.tools) or None, "add_generation_prompt": True}
+    case = {**session.case(add_generation_prompt=True), "messages": [question]}
     whole = {**case, "messages": [question, *session.messages[start:]]}
     asked, answered = bench.run(bench.truth, "render", [case, whole])
     if answered[: len(asked)] != asked:

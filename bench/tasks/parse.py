@@ -18,12 +18,13 @@ REPLY = 2
 
 def run(bench: Bench, family: str) -> None:
     stops = set(bench.run(OURS, "stops", [{}])[0])
-    samples = {size: Samples(bench.clock) for size in SIZES}
-    tokens: dict[str, list[int]] = {size: [] for size in SIZES}
+    sizes = bench.plan.sizes(family, SIZES, "4k")
+    samples = {size: Samples(bench.clock) for size in sizes}
+    tokens: dict[str, list[int]] = {size: [] for size in sizes}
     # Long replies, untimed: a reader may look a token's bytes up once and remember them.
     warm_up = [_case(bench, family, "32k", stops, ("warm-up", i)) for i in range(6)]
     bench.take_turns(Samples(bench.clock), _turns(warm_up), 0)
-    for k in bench.rounds("parse"):
+    for k in bench.rounds("parse", family):
         for size, of in samples.items():
             cases = [_case(bench, family, size, stops, (k, i)) for i in range(bench.plan.cases(CASES[size]))]
             tokens[size] += [len(case["ids"]) for case in cases]

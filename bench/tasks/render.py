@@ -25,7 +25,7 @@ def run(bench: Bench, family: str) -> None:
     samples = {(group, function): Samples(bench.clock) for group in GROUPS for function in FUNCTIONS}
     tokens: dict[str, list[int]] = {group: [] for group in GROUPS}
     _warm_up(bench, family)
-    for k in bench.rounds("render"):
+    for k in bench.rounds("render", family):
         for group in GROUPS:
             for function in FUNCTIONS:
                 cases = _cases(bench, family, group, bench.random("render", family, group, function, k))

@@ -28,6 +28,8 @@ class ToolCallParseStatus(str, Enum):
     MALFORMED_STRUCTURE = "malformed_structure"
     UNKNOWN_TOOL = "unknown_tool"
 
+    __str__ = str.__str__
+
 
 Schema = Mapping[str, Any]
 Schemas = Mapping[str, Schema]

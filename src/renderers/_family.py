@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from ._messages import Conversation
@@ -11,9 +11,15 @@ from ._reply import Reply
 from ._writer import Writer
 
 
+def own(default: Any) -> Any:
+    """The default of an option that is not the template's but ours."""
+    return field(default=default, metadata={"not_in_template": True})
+
+
 @dataclass(frozen=True)
 class Family:
-    """One model's chat format. Subclasses are frozen dataclasses whose fields are the template's own options.
+    """One model's chat format. Subclasses are frozen dataclasses whose fields are the template's own options, and some
+    of ours (`own`).
 
     Attributes:
         name: what `create_renderer` and the docs call it.

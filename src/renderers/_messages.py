@@ -128,7 +128,7 @@ class Turn:
     def required_text(self) -> str:
         """The text, where the template cannot do without. Raises `BadMessage` if there is no content."""
         if self.content is None:
-            raise BadMessage(f"{self.path}.content", f"is missing; this format needs the text of a {self.role} message")
+            raise BadMessage(f"{self.path}.content", f"is missing; this format needs every {self.role} message's text")
         return self.text
 
 
@@ -200,7 +200,7 @@ class Conversation(Sequence[Turn]):
     def tool_name(self, i: int) -> str | None:
         """The tool that result `i` came from: as it says, else by its call id, else by its place among the results."""
         turn = self._turns[i]
-        if turn.name is not None:
+        if turn.name:
             return turn.name
         place = 0
         for earlier in reversed(self._turns[:i]):

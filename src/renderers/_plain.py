@@ -77,6 +77,7 @@ class PlainRenderer:
         self, messages: Sequence[Mapping[str, Any]], *, tools: Any = None, add_generation_prompt: bool = False
     ) -> RenderedTokens:
         """Token ids, each with its message. Raises `BadMessage` where the template raises."""
+        messages = list(messages)
         turns, plain = read_messages(messages), _plain_messages(messages)
         text = self._text(plain, tools, add_generation_prompt)
         pieces: list[Piece] = []
@@ -135,6 +136,7 @@ class PlainRenderer:
     # ---- inside -----------------------------------------------------------------------------
 
     def _whole(self, messages: Sequence[Mapping[str, Any]], tools: Any, prompting: bool) -> list[Piece]:
+        messages = list(messages)
         read_messages(messages)
         return list(self._pieces(self._text(_plain_messages(messages), tools, prompting), NONE))
 

@@ -140,12 +140,14 @@ def _with_options(family: Family, options: Mapping[str, Any]) -> Family:
     kind = type(family)
     hints = typing.get_type_hints(kind)
     names = [field.name for field in fields(kind)]
-    for name, value in options.items():
+    for name in options:
         if name not in names:
             offered = f"it has {', '.join(names)}" if names else "it has none"
             raise BadOption(f"the {kind.name} renderer has no option {name!r}; {offered}")
-        _checked(name, value, hints[name])
-    return replace(family, **options)
+    made = replace(family, **options)
+    for name in names:
+        _checked(name, getattr(made, name), hints[name])
+    return made
 
 
 def _checked(name: str, value: Any, annotation: Any) -> Any:

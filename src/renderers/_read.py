@@ -164,7 +164,7 @@ def _items(value: Any, path: str) -> Sequence[Any]:
     if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
         return value
     if isinstance(value, Iterator):
-        raise BadMessage(path, f"is a {type(value).__name__}, which can be read only once; pass a list")
+        return list(value)
     raise BadMessage(path, f"must be a list, not {type(value).__name__}")
 
 

@@ -159,7 +159,7 @@ class RenderedTokens:
     def message_token_spans(self) -> list[Span | None]:
         """Per message the outermost half-open span of its tokens, or None."""
         spans: list[Span | None] = []
-        for i in range(len(self.message_roles)):
+        for i in range(len(self.message_roles) or int(self.messages.max(initial=NONE)) + 1):
             at = np.flatnonzero(self.messages == i)
             spans.append((int(at[0]), int(at[-1]) + 1) if len(at) else None)
         return spans
@@ -170,7 +170,7 @@ class RenderedTokens:
 
     def content_token_spans_by_role(self) -> dict[str, list[Span]]:
         """Role → the spans of its content tokens."""
-        return self._spans_by_role(self.content)
+        return self._spans_by_role(self._words)
 
     def tokens_by_role(self, *, sampled_only: bool = False) -> dict[str, int]:
         """Role → token count."""
@@ -181,11 +181,17 @@ class RenderedTokens:
 
     def content_mask_for_roles(self, roles: Sequence[str] | set[str]) -> list[bool]:
         """One bool a token: content of a message with one of these roles."""
-        return cast("list[bool]", (self._of_roles(lambda role: role in roles) & self.content).tolist())
+        return cast("list[bool]", (self._of_roles(lambda role: role in roles) & self._words).tolist())
+
+    @property
+    def _words(self) -> Bools:
+        """As `content`, with as many entries as `messages` where nothing is known of words."""
+        return self.content if len(self.fields) else np.zeros(len(self.messages), dtype=np.bool_)
 
     def _of_roles(self, wanted: Callable[[str], bool]) -> Bools:
-        # One entry more, found by index -1: tokens of no message.
-        return np.array([*map(wanted, self.message_roles), False], dtype=np.bool_)[self.messages]
+        # One entry more, found by index -1: tokens of no message, or of one whose role is not known.
+        known = np.where(self.messages < len(self.message_roles), self.messages, NONE)
+        return np.array([*map(wanted, self.message_roles), False], dtype=np.bool_)[known]
 
     def _spans_by_role(self, among: Bools) -> dict[str, list[Span]]:
         spans = {}

@@ -1,9 +1,21 @@
-"""Reasoning that callers give inline, as ``<think>…</think>`` in the content."""
+"""Reasoning between ``<think>`` and ``</think>``: how it is read, written, and found where callers give it inline."""
 
 from __future__ import annotations
 
 from ._errors import BadMessage
 from ._messages import Turn
+from ._reply import CONTENT, REASONING, START, mark
+from ._writer import Field, Writer
+
+THINK_MARKS = {"<think>": mark(REASONING, START), "</think>": mark(CONTENT, REASONING)}
+"""The marks of a reply that begins with its reasoning."""
+
+
+def write_thinking(reasoning: str, out: Writer, *, inner: str = "\n", after: str = "\n\n") -> None:
+    """A reasoning block, be it empty; `inner` stands on both sides of the reasoning, `after` behind the block."""
+    out.frame(f"<think>{inner}")
+    out.body(reasoning, Field.REASONING)
+    out.frame(f"{inner}</think>{after}")
 
 
 def inline_thinking(turn: Turn, text: str, parity: bool, edges: str = "\n") -> tuple[str, str]:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from ._calls import ToolCallParseStatus
 from ._compat.create import create_renderer
-from ._compat.default import DefaultRenderer
 from ._compat.registry import model_renderer_map, renderer_registry
 from ._compat.renderers import FamilyRenderer
 from ._compat.results import ParsedToolCall, RenderedTokens
@@ -41,6 +40,7 @@ from .training import RenderedTrainingSample, build_training_sample, build_traje
 
 if TYPE_CHECKING:
     from ._compat.configs import merge_chat_template_kwargs, template_field_names
+    from ._compat.default import DefaultRenderer
 
     MODEL_RENDERER_MAP: dict[str, str]
     RENDERER_REGISTRY: dict[str, Any]
@@ -99,6 +99,10 @@ def __getattr__(name: str) -> Any:
         return model_renderer_map()
     if name == "RENDERER_REGISTRY":
         return renderer_registry()
+    if name == "DefaultRenderer":
+        from ._compat.default import DefaultRenderer
+
+        return DefaultRenderer
     if name in ("merge_chat_template_kwargs", "template_field_names"):
         from ._compat import configs
 

@@ -16,10 +16,11 @@ from ._calls import (
     write_json_object,
     write_named_json,
 )
-from ._errors import BadMessage
-from ._family import Family
-from ._messages import Call, Conversation, Part, Policy, Turn, to_json
+from ._errors import BadMessage, BadOption
+from ._family import Family, own
+from ._messages import NONE, Call, Conversation, Part, Policy, Turn, to_json
 from ._reply import BETWEEN, CALL, CONTENT, HEADER, PROSE, REASONING, START, Mark, Reply, State, mark
+from ._schema_harmony import harmony_namespace, template_namespace
 from ._schema_kimi import kimi_namespace, sorted_keys
 from ._schema_xml import xml_definitions
 from ._tags import (
@@ -30,7 +31,8 @@ from ._tags import (
     write_function_tags,
     write_invoke,
 )
-from ._thinking import inline_thinking
+from ._thinking import THINK_MARKS, inline_thinking, write_thinking
+from ._turns import as_given, is_assistant, is_user, keyed_text, printed_text, visible_text
 from ._writer import Field, Writer
 
 __all__ = [
@@ -38,10 +40,13 @@ __all__ = [
     "CALL",
     "CONTENT",
     "HEADER",
+    "NONE",
     "PROSE",
     "REASONING",
     "START",
+    "THINK_MARKS",
     "BadMessage",
+    "BadOption",
     "Call",
     "Conversation",
     "Family",
@@ -56,9 +61,16 @@ __all__ = [
     "ToolCallParseStatus",
     "Turn",
     "Writer",
+    "as_given",
+    "harmony_namespace",
     "inline_thinking",
+    "is_assistant",
+    "is_user",
+    "keyed_text",
     "kimi_namespace",
     "mark",
+    "own",
+    "printed_text",
     "read_arg_pairs",
     "read_fenced_json",
     "read_function_tags",
@@ -68,7 +80,9 @@ __all__ = [
     "read_json_object",
     "read_named_json",
     "sorted_keys",
+    "template_namespace",
     "to_json",
+    "visible_text",
     "write_arg_pairs",
     "write_fenced_json",
     "write_function_tags",
@@ -76,5 +90,6 @@ __all__ = [
     "write_invoke",
     "write_json_object",
     "write_named_json",
+    "write_thinking",
     "xml_definitions",
 ]

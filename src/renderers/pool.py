@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from ._compat.create import create_renderer
+from ._compat.types import is_multimodal
 from ._errors import BadOption
 
 
@@ -29,8 +30,7 @@ class RendererPool:
     """
 
     def __init__(self, factory: Callable[[], Any], size: int = 16) -> None:
-        if size < 1:
-            raise BadOption(f"size must be at least 1, not {size}")
+        _check(size)
         with ThreadPoolExecutor(min(size, 32), thread_name_prefix="renderer-pool") as threads:
             made = list(threads.map(lambda _: factory(), range(size)))
         self._fill(made)
@@ -38,6 +38,7 @@ class RendererPool:
     @classmethod
     def shared(cls, renderer: Any, size: int) -> RendererPool:
         """A pool whose places all hold the one thread-safe `renderer`."""
+        _check(size)
         pool = cls.__new__(cls)
         pool._fill([renderer] * size)
         return pool
@@ -72,6 +73,11 @@ class RendererPool:
             self._free.append(renderer)
 
     @property
+    def is_multimodal(self) -> bool:
+        """The renderers take pictures or videos."""
+        return is_multimodal(self._one)
+
+    @property
     def _shareable(self) -> bool:
         return _is_thread_safe(self._one)
 
@@ -88,6 +94,11 @@ class RendererPool:
                 return getattr(renderer, name)(*args, **kwargs)
 
         return call
+
+
+def _check(size: int) -> None:
+    if size < 1:
+        raise BadOption(f"size must be at least 1, not {size}")
 
 
 def _is_thread_safe(renderer: Any) -> bool:

@@ -9,6 +9,8 @@ from typing import Any
 from ._derive import common_prefix_length
 from ._errors import InputError
 
+_MEDIA_TYPES = {"image": 1, "video": 2}
+
 
 @dataclass(frozen=True)
 class RenderedTrainingSample:
@@ -44,54 +46,64 @@ def build_training_sample(
 
     Args:
         renderer: anything with `render` and `get_stop_token_ids`.
-        role_to_mask: called with each message; False takes all its tokens out. Where the renderer does not know what
-            is sampled, it alone decides.
-        content_sft_roles: also train the words (not the scaffold) of messages of these roles.
+        role_to_mask: called with each message; False takes out what was sampled in it. Where the renderer does not
+            know what is sampled, it alone decides.
+        content_sft_roles: also train the words (not the scaffold) of messages of these roles, whatever `role_to_mask`
+            says of them.
         ensure_final_stop: if the last trained token is no stop token and the conversation ends with an assistant
             message that is trained, append the canonical stop, trained.
-        message_loss_mask: one bool, or 0 or 1, a message; False takes all its tokens out.
+        message_loss_mask: one bool, or 0 or 1, a message; False takes all its tokens out, words too.
 
     Raises:
-        InputError: a mask of the wrong length or with other values, or a renderer that does not know what is sampled
-            and no `role_to_mask`.
+        InputError: a mask of the wrong length or with other values, a renderer that does not know what is sampled
+            and no `role_to_mask`, or one that does not know which message a token belongs to.
     """
     messages = list(messages)
-    wanted = _wanted(messages, role_to_mask, message_loss_mask)
+    allowed = _allowed(messages, message_loss_mask)
+    wanted = [on and (role_to_mask is None or bool(role_to_mask(m))) for m, on in zip(messages, allowed, strict=True)]
     rendered = renderer.render(messages, tools=tools)
     ids, owners = list(rendered.token_ids), list(rendered.message_indices)
     sampled = list(rendered.sampled_mask)
     if not sampled and role_to_mask is None:
         raise InputError("this renderer does not know which tokens the model samples; give role_to_mask")
+    if len(owners) != len(ids):
+        raise InputError("this renderer does not tell which message each token belongs to")
     trained = sampled or [True] * len(ids)
     speakers = _speakers(messages) if sampled else range(len(messages))
     mask = [bool(on and owner >= 0 and wanted[speakers[owner]]) for on, owner in zip(trained, owners, strict=True)]
     if content_sft_roles:
         words = _words(rendered, messages, set(content_sft_roles))
-        mask = [a or (b and wanted[owner]) for a, b, owner in zip(mask, words, owners, strict=True)]
-    types = getattr(rendered, "mm_token_type_ids", None)
+        mask = [a or (b and allowed[owner]) for a, b, owner in zip(mask, words, owners, strict=True)]
     if ensure_final_stop and messages and messages[-1]["role"] == "assistant" and wanted[-1]:
         stops = renderer.get_stop_token_ids()
         last = max((k for k, on in enumerate(mask) if on), default=None)
         if last is None or ids[last] not in stops:
             ids, mask = [*ids, stops[0]], [*mask, True]
-            types = [*types, 0] if types is not None else None
-    return RenderedTrainingSample(ids, mask, rendered.multi_modal_data, types)
+    media = rendered.multi_modal_data
+    if media is None or media.is_empty():
+        return RenderedTrainingSample(ids, mask)
+    return RenderedTrainingSample(ids, mask, media, _media_types(media, len(ids)))
 
 
-def _wanted(
-    messages: Sequence[Any], role_to_mask: Callable[[Any], bool] | None, given: Sequence[bool | int] | None
-) -> list[bool]:
-    """Per message, whether the caller lets it be trained."""
-    if given is not None:
-        if len(given) != len(messages):
-            raise InputError(f"message_loss_mask has {len(given)} entries for {len(messages)} messages")
-        for i, value in enumerate(given):
-            if not isinstance(value, (bool, int)) or value not in (0, 1):
-                raise InputError(f"message_loss_mask[{i}] must be a bool, 0 or 1, not {value!r}")
-    wanted = [bool(value) for value in given] if given is not None else [True] * len(messages)
-    if role_to_mask is not None:
-        wanted = [on and bool(role_to_mask(message)) for on, message in zip(wanted, messages, strict=True)]
-    return wanted
+def _allowed(messages: Sequence[Any], given: Sequence[bool | int] | None) -> list[bool]:
+    """Per message, whether `message_loss_mask` lets it be trained."""
+    if given is None:
+        return [True] * len(messages)
+    if len(given) != len(messages):
+        raise InputError(f"message_loss_mask has {len(given)} entries for {len(messages)} messages")
+    for i, value in enumerate(given):
+        if not isinstance(value, int) or value not in (0, 1):
+            raise InputError(f"message_loss_mask[{i}] must be a bool, 0 or 1, not {value!r}")
+    return [bool(value) for value in given]
+
+
+def _media_types(media: Any, length: int) -> list[int]:
+    """Per token 0 text, 1 image, 2 video."""
+    types = [0] * length
+    for modality, ranges in media.mm_placeholders.items():
+        for place in ranges:
+            types[place.offset : place.offset + place.length] = [_MEDIA_TYPES.get(modality, 0)] * place.length
+    return types
 
 
 def _speakers(messages: Sequence[Any]) -> list[int]:

@@ -1,13 +1,12 @@
 """Typed configs: one frozen pydantic model a format, made from the family's own fields.
 
-They are discriminated by `name`, so `RendererConfig` can be a field of another model, and `model_dump_json()` is a stable
-key. This is the only room that imports pydantic, and only when somebody asks for a config.
+They are discriminated by `name`, so `RendererConfig` can be a field of another model, and `model_dump_json()` is a
+stable key. This is the only room that imports pydantic, and only when somebody asks for a config.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import re
 import typing
 from collections.abc import Mapping
 from functools import lru_cache
@@ -16,14 +15,15 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Union
 import pydantic
 from pydantic import ConfigDict, Field, model_validator
 
-from .._derive import USER, Probes, probe_turn
 from .._errors import BadOption
 from .._family import Family
-from .._messages import PLAIN_POLICY, Policy, Retention
+from .._messages import Policy, Retention
 from .._plan import FALLBACK, family_named
 from ..families import families
+from .retention import refuse_contradiction
 
-_NO_CONTROLS = re.compile("(?!)")
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class BaseRendererConfig(pydantic.BaseModel):
@@ -48,32 +48,23 @@ class BaseRendererConfig(pydantic.BaseModel):
 
     def options(self) -> dict[str, Any]:
         """The format's own options, those left to the checkpoint aside."""
-        names = template_option_names(self)
-        return {name: value for name in names if (value := getattr(self, name)) is not None}
+        fields = dataclasses.fields(self.family) if self.family else ()
+        return {field.name: value for field in fields if (value := getattr(self, field.name)) is not None}
 
     def knobs(self) -> dict[str, Any]:
         """What is not the format's own, as `create_renderer` takes it."""
         names = ("preserve_all_thinking", "preserve_thinking_between_tool_calls", "use_patched")
-        return {"thinking_retention": self.retention() or "tool_cycle"} | {name: getattr(self, name) for name in names}
+        return {"thinking_retention": self.thinking_retention or "tool_cycle"} | {n: getattr(self, n) for n in names}
 
-    def retention(self) -> Retention | None:
-        """The policy asked for, if one is."""
-        return self.thinking_retention
+    def updated(self, given: Mapping[str, Any]) -> Self:
+        """The same with other fields, checked again."""
+        return type(self)(**{**self.model_dump(exclude_unset=True), **given}) if given else self
 
     @model_validator(mode="after")
     def _agrees(self) -> BaseRendererConfig:
-        """An option that decides what becomes of past reasoning, given beside a retention that says otherwise."""
-        family = type(self).family
-        if self.thinking_retention is None or family is None:
-            return self
-        for name in self.model_fields_set & _history_options(family):
-            strips = _strips_reasoning(dataclasses.replace(family(), **{name: getattr(self, name)}))
-            implied = "tool_cycle" if strips else "all"
-            if (self.thinking_retention == "all") == strips:
-                raise ValueError(
-                    f"{name}={getattr(self, name)!r} means thinking_retention={implied!r}, which contradicts "
-                    f"thinking_retention={self.thinking_retention!r}"
-                )
+        if self.family is not None:
+            explicit = {name: getattr(self, name) for name in self.model_fields_set}
+            refuse_contradiction(self.family, explicit, self.thinking_retention)
         return self
 
 
@@ -118,7 +109,8 @@ _CLASSES: dict[Any, type[BaseRendererConfig]] = {}
 
 
 def config_class(family: type[Family]) -> type[BaseRendererConfig]:
-    """The config of a format. An option that differs between its checkpoints is None there: left to the checkpoint."""
+    """The config of a format. An option that is None is left to the checkpoint; those that differ between checkpoints
+    are None by default."""
     if family not in _CLASSES:
         _CLASSES[family] = _config_class(family)
     return _CLASSES[family]
@@ -130,7 +122,7 @@ def _config_class(family: type[Family]) -> type[BaseRendererConfig]:
     made: dict[str, Any] = {"name": (Literal[family.name], family.name)}
     for field in dataclasses.fields(family):
         left = field.name in by_checkpoint
-        made[field.name] = (hints[field.name] | None, None) if left else (hints[field.name], field.default)
+        made[field.name] = (hints[field.name] | None, None if left else field.default)
     config: type[BaseRendererConfig] = pydantic.create_model(
         f"{family.__name__}RendererConfig",
         __base__=BaseRendererConfig,
@@ -160,9 +152,11 @@ def config_from_name(name: str) -> BaseRendererConfig | None:
     """The config of a renderer by its name; None for ``"auto"``. Raises `BadOption` for an unknown name."""
     if name == "auto":
         return None
+    if name == "custom":
+        raise BadOption("a custom renderer has no config without its import_path; make a CustomRendererConfig")
     classes = config_classes()
-    found: Any = classes.get(family_named(name) or name)
-    if found is None or found is CustomRendererConfig:
+    found: Any = classes.get(family_named(name) or name) if isinstance(name, str) else None
+    if found is None:
         raise BadOption(f"no renderer is named {name!r}; there are {', '.join(sorted(classes))}")
     made: BaseRendererConfig = found()
     return made
@@ -180,46 +174,25 @@ def config_of(family: Family, policy: Policy, retention: Retention) -> BaseRende
     return config
 
 
-def template_option_names(config: BaseRendererConfig) -> frozenset[str]:
-    """The fields of a config that are the format's own."""
-    family = type(config).family
-    return frozenset(field.name for field in dataclasses.fields(family)) if family else frozenset()
-
-
 def template_field_names(config: BaseRendererConfig) -> frozenset[str]:
     """The fields of a config that mirror an option of the template."""
-    family = type(config).family
-    fields = dataclasses.fields(family) if family else ()
+    fields = dataclasses.fields(config.family) if config.family else ()
     return frozenset(field.name for field in fields if not field.metadata.get("not_in_template"))
 
 
 def merge_chat_template_kwargs(
     config: BaseRendererConfig, chat_template_kwargs: Mapping[str, Any] | None
 ) -> BaseRendererConfig:
-    """A config with options given as for a chat template. Raises `BadOption` naming those it does not have."""
+    """A config with options given as for a chat template. Raises `BadOption` naming those it does not have.
+
+    An open config (`DefaultRendererConfig`, `CustomRendererConfig`) takes all but the names of its own fields.
+    """
     given = dict(chat_template_kwargs or {})
-    if not given:
-        return config
     allowed = template_field_names(config)
-    if unknown := sorted(given.keys() - allowed if type(config).family else ()):
-        offered = f"allowed are {', '.join(sorted(allowed))}" if allowed else "it has none"
+    is_open = config.model_config.get("extra") == "allow"
+    if unknown := sorted(given.keys() & type(config).model_fields.keys() if is_open else given.keys() - allowed):
+        offered = f"allowed are {', '.join(sorted(allowed) or ['other names' if is_open else 'none'])}"
         raise BadOption(
             f"chat_template_kwargs {', '.join(unknown)} are no options of the {config.name} template; {offered}"
         )
-    return type(config)(**{**config.model_dump(exclude_unset=True), **given})
-
-
-def _strips_reasoning(family: Family) -> bool:
-    return Probes(family, _NO_CONTROLS, PLAIN_POLICY).strips_reasoning([probe_turn(USER)], 0)
-
-
-def _history_options(family: type[Family]) -> frozenset[str]:
-    """The options that decide whether past reasoning stays, found by turning each."""
-    usual = family()
-    strips = _strips_reasoning(usual)
-    flags = [field.name for field in dataclasses.fields(family) if isinstance(field.default, bool)]
-    return frozenset(
-        name
-        for name in flags
-        if _strips_reasoning(dataclasses.replace(usual, **{name: not getattr(usual, name)})) != strips
-    )
+    return config.updated(given)

@@ -12,6 +12,7 @@ from .._messages import Retention
 from .._plan import FALLBACK, plan
 from .registry import registered
 from .renderers import FamilyRenderer, renderer_class
+from .retention import refuse_contradiction
 
 if TYPE_CHECKING:
     from .configs import BaseRendererConfig
@@ -49,7 +50,7 @@ def create_renderer(
             `renderers.parsers`.
         thinking_retention: whether a bridge extends past reasoning that the template would now strip: "all", not at
             a new user query ("tool_cycle"), or "template", never. Default: "all" for a renderer chosen by a name or
-            a `Family`; without one, or with a config, what the format does.
+            a `Family`, or made with an older keyword (`preserve_…`, `…_parser`); otherwise what the format does.
         preserve_all_thinking, preserve_thinking_between_tool_calls: also write past reasoning that the template
             would leave out.
         use_patched: write the same marks, but so that no later turn respells an earlier one: reasoning stays, a turn
@@ -57,10 +58,12 @@ def create_renderer(
             stay verbatim. What is rendered is what bridges would have built.
         parity: do what the template does to the letter, with everything it drops, and let control strings in trusted
             text become control tokens.
-        options: the family's own, named as in its template, such as ``enable_thinking``.
+        options: the family's own, named as in its template, such as ``enable_thinking``; None leaves one to the
+            checkpoint.
 
     Raises:
-        BadOption: an unknown name or option, or a tokenizer without a template where one is needed.
+        BadOption: an unknown name or option, options that contradict each other, or a tokenizer without a template
+            where one is needed.
         TokenizerMismatch: the tokenizer lacks control tokens of the format.
     """
     if config is not None and renderer is not None:
@@ -70,48 +73,66 @@ def create_renderer(
         "preserve_all_thinking": preserve_all_thinking,
         "preserve_thinking_between_tool_calls": preserve_thinking_between_tool_calls,
         "use_patched": use_patched,
-        "parity": parity,
     }
     named = {"tool_parser": tool_parser, "reasoning_parser": reasoning_parser}
-    given = {**options, **{name: value for name, value in named.items() if value is not None}}
+    named_parsers = {name: value for name, value in named.items() if value is not None}
+    given = {**options, **named_parsers}
     if isinstance(chosen, str) and (other := registered(chosen)) is not None:
         return other(tokenizer, **given)
     if chosen is None or isinstance(chosen, (str, Family)):
-        if thinking_retention is None and chosen is not None:
-            thinking_retention = "all"
-        knobs["thinking_retention"] = thinking_retention or "tool_cycle"
-        return _made(tokenizer, chosen or "auto", {**given, **(chat_template_kwargs or {})}, **knobs)
-    from .configs import CustomRendererConfig, merge_chat_template_kwargs
+        older = chosen is not None or preserve_all_thinking or preserve_thinking_between_tool_calls or named_parsers
+        knobs["thinking_retention"] = thinking_retention or ("all" if older else "tool_cycle")
+        choice = "auto" if chosen is None else chosen
+        given.update(chat_template_kwargs or {})
+        return _made(tokenizer, choice, given, given, thinking_retention, parity=parity, **knobs)
+    from .configs import AutoRendererConfig, BaseRendererConfig, CustomRendererConfig, merge_chat_template_kwargs
 
+    if not isinstance(chosen, BaseRendererConfig):
+        raise BadOption(f"config must be a renderer's name, a Family or a typed config, not {chosen!r}")
     if given:
         raise BadOption(f"give {', '.join(given)} in the config, not beside it")
-    if isinstance(chosen, CustomRendererConfig):
-        from .custom import make_custom
-
-        return make_custom(tokenizer, chosen, chat_template_kwargs)
-    if chosen.family is None:
-        given = {**chosen.options(), **(chat_template_kwargs or {})}
+    asked = {**knobs, "thinking_retention": thinking_retention}
+    chosen = chosen.updated({name: value for name, value in asked.items() if value})
+    if isinstance(chosen, AutoRendererConfig):
+        given = dict(chat_template_kwargs or {})
     else:
         chosen = merge_chat_template_kwargs(chosen, chat_template_kwargs)
         given = chosen.options()
-    asked = {name: value for name, value in {**knobs, "thinking_retention": thinking_retention}.items() if value}
-    made = _made(tokenizer, chosen.name, given, **{**chosen.knobs(), **asked})
-    if isinstance(made, FamilyRenderer) and chosen.family is not None:
+    if isinstance(chosen, CustomRendererConfig):
+        from .custom import make_custom
+
+        return make_custom(tokenizer, chosen)
+    explicit = {name: value for name, value in given.items() if name in chosen.model_fields_set}
+    made = _made(tokenizer, chosen.name, given, explicit, chosen.thinking_retention, parity=parity, **chosen.knobs())
+    if not isinstance(chosen, AutoRendererConfig):
         made.config = chosen
     return made
 
 
 def _made(
-    tokenizer: Any, choice: str | Family, options: Mapping[str, Any], **knobs: Any
+    tokenizer: Any,
+    choice: str | Family,
+    options: Mapping[str, Any],
+    explicit: Mapping[str, Any],
+    asked_retention: Retention | None,
+    **knobs: Any,
 ) -> FamilyRenderer | DefaultRenderer:
     """The renderer, in the class that bears its family's name. The parsers' names are no options of a family."""
     parsers = {name: options[name] for name in ("tool_parser", "reasoning_parser") if name in options}
     rest = {name: value for name, value in options.items() if name not in parsers}
+    if choice != FALLBACK:
+        rest = {name: value for name, value in rest.items() if value is not None}
     planned = plan(tokenizer, choice, rest, **knobs)
     if planned.family is None:
         from .default import DefaultRenderer
 
+        if asked_retention in ("all", "tool_cycle"):
+            raise BadOption(
+                f"thinking_retention={asked_retention!r} needs a renderer that knows the format; this template is run "
+                "as it is, and never bridged"
+            )
         return DefaultRenderer.planned(planned, tokenizer, **parsers)
+    refuse_contradiction(type(planned.family), explicit, asked_retention)
     if parsers:
         warnings.warn(
             f"{' and '.join(parsers)} only serve the {FALLBACK} renderer; the {planned.identity.name} renderer reads "

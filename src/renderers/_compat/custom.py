@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,10 +65,9 @@ def custom_renderer_config(config: CustomRendererConfig) -> BaseRendererConfig:
     return made
 
 
-def make_custom(tokenizer: Any, config: CustomRendererConfig, chat_template_kwargs: Mapping[str, Any] | None) -> Any:
+def make_custom(tokenizer: Any, config: CustomRendererConfig) -> Any:
     """A renderer of the class named; without a `config_class` it is made of the tokenizer alone."""
     cls = load_custom_renderer(config.import_path)
-    merged = config.model_copy(update=dict(chat_template_kwargs)) if chat_template_kwargs else config
-    if getattr(cls, "config_class", None) is None and not merged.options():
+    if getattr(cls, "config_class", None) is None and not config.options():
         return cls(tokenizer)
-    return cls(tokenizer, custom_renderer_config(merged))
+    return cls(tokenizer, custom_renderer_config(config))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from .._errors import BadOption
 from .._messages import Retention
 from .._parsed import ParsedResponse
 from .._plain import PlainRenderer
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from .configs import BaseRendererConfig
 
 
+_OPENING = 16
+"""How many tokens at the end of a prompt may open the reasoning."""
+
+
 class DefaultRenderer(PlainRenderer):
     """A model's own chat template with attribution per message: for models nobody wrote a family for.
 
@@ -25,7 +30,8 @@ class DefaultRenderer(PlainRenderer):
     Args:
         tokenizer: as for `create_renderer`; it must have a chat template.
         config: a `DefaultRendererConfig`. Or, without one:
-        tool_parser, reasoning_parser: how replies are read, names of `renderers.parsers`.
+        tool_parser, reasoning_parser: how replies are read, names of `renderers.parsers`; reasoning in
+            ``<think>…</think>`` is told apart in any case.
         template_options: handed to the template.
     """
 
@@ -42,9 +48,13 @@ class DefaultRenderer(PlainRenderer):
     ) -> None:
         named: dict[str, Any] = {"tool_parser": tool_parser, "reasoning_parser": reasoning_parser}
         if config is not None:
+            if config.name != FALLBACK:
+                raise BadOption(f"{type(config).__name__} is not the config of a {type(self).__name__}")
             template_options = {**config.options(), **template_options}
             named = {name: template_options.pop(name, None) or given for name, given in named.items()}
         self._adopt(plan(tokenizer, FALLBACK, template_options), tokenizer, **named)
+        if config is not None:
+            self.config = config
 
     @classmethod
     def planned(
@@ -59,17 +69,24 @@ class DefaultRenderer(PlainRenderer):
         from .parsers import get_reasoning_parser, get_tool_parser
 
         super().__init__(made.source, made.identity, made.options)
+        self._config: BaseRendererConfig | None = None
         self._names = {"tool_parser": tool_parser, "reasoning_parser": reasoning_parser}
         self._tool_parser = get_tool_parser(tool_parser, tokenizer) if tool_parser else None
-        self._reasoning_parser = get_reasoning_parser(reasoning_parser, tokenizer) if reasoning_parser else None
+        self._reasoning_parser = get_reasoning_parser(reasoning_parser or "think", tokenizer)
 
     @property
-    def config(self) -> Any:
+    def config(self) -> BaseRendererConfig:
         """The typed config of this renderer."""
-        from .configs import DefaultRendererConfig
+        if self._config is None:
+            from .configs import DefaultRendererConfig
 
-        given: dict[str, Any] = {**self._names, **self._options}
-        return DefaultRendererConfig(**given)
+            given: dict[str, Any] = {**self._names, **self._options}
+            self._config = DefaultRendererConfig(**given)
+        return self._config
+
+    @config.setter
+    def config(self, config: BaseRendererConfig) -> None:
+        self._config = config
 
     @property
     def effective_thinking_retention(self) -> Retention:
@@ -95,8 +112,6 @@ class DefaultRenderer(PlainRenderer):
         finish_reason: str | None = None,
     ) -> ParsedResponse:
         """The sampled ids as a message: its text, and what the named parsers find in it."""
-        if self._tool_parser is None and self._reasoning_parser is None:
-            return super().parse_response(token_ids, finish_reason=finish_reason)
         ids = plain_ids(token_ids)
         stops = set(self.get_stop_token_ids())
         end = next((k for k, id_ in enumerate(ids) if id_ in stops), len(ids))
@@ -104,8 +119,14 @@ class DefaultRenderer(PlainRenderer):
         rest = ids[:end]
         if self._tool_parser is not None:
             rest, response.tool_calls = self._tool_parser.extract(rest)
-        response.content = self._source.tokenizer.token_bytes(rest).decode("utf-8", "replace")
-        if self._reasoning_parser is not None:
-            response.reasoning_content, response.content = self._reasoning_parser.extract(response.content)
-        response.reasoning_complete = True if response.reasoning_content and response.content else None
+        text = self._text_of(rest)
+        if prompt_ids is not None and self._text_of(plain_ids(prompt_ids[-_OPENING:])).rstrip().endswith("<think>"):
+            text = "<think>" + text
+        response.reasoning_content, response.content = self._reasoning_parser.extract(text)
+        response.reasoning_complete = None
+        if response.reasoning_content:  # nothing behind it: its close was not sampled
+            response.reasoning_complete = not text.endswith(response.reasoning_content)
         return response
+
+    def _text_of(self, ids: Sequence[int]) -> str:
+        return self._source.tokenizer.token_bytes(ids).decode("utf-8", "replace")

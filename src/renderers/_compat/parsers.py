@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from .._errors import BadOption, TokenizerMismatch
-from .._parsed import ParsedResponse, ParsedToolCall
+from .._parsed import ParsedToolCall
 from .._reader import Reader, Table
 from .._rendered import plain_ids
 from .._reply import BETWEEN, CALL, Affixes, Reply
@@ -18,7 +18,7 @@ from .results import CALL_TYPE
 class ToolParser(Protocol):
     """Takes the calls out of sampled ids."""
 
-    def extract(self, token_ids: list[int]) -> tuple[list[int], list[Any]]:
+    def extract(self, ids: list[int]) -> tuple[list[int], list[Any]]:
         """The other ids, and the calls in the order sampled."""
         ...
 
@@ -46,9 +46,9 @@ class FormatToolParser:
         self._table = Table(Reply((), marks, reply.read_call, reply.call_ends), self._tokenizer.controls)
         self._around = {self._tokenizer.controls[text] for text, mark in marks.items() if mark.to is BETWEEN}
 
-    def extract(self, token_ids: list[int]) -> tuple[list[int], list[ParsedToolCall]]:
+    def extract(self, ids: list[int]) -> tuple[list[int], list[ParsedToolCall]]:
         """The other ids, and the calls in the order sampled. Never raises on any ids."""
-        ids = plain_ids(token_ids)
+        ids = plain_ids(ids)
         reader = Reader(self._table, self._tokenizer, Affixes(), call_type=CALL_TYPE)
         reader.feed(ids)
         calls = reader.finish()[0].tool_calls
@@ -91,7 +91,9 @@ class ThinkTextReasoningParser:
         begun = text.lstrip()
         opened = begun.startswith("<think>")
         reasoning, closed, rest = (begun.removeprefix("<think>") if opened else text).partition("</think>")
-        return (reasoning, rest) if opened or closed else (None, text)
+        if opened or (closed and "<think>" not in reasoning):
+            return reasoning, rest
+        return None, text
 
 
 TOOL_PARSERS: dict[str, Any] = {
@@ -131,20 +133,3 @@ def _made(kind: str, registry: dict[str, Any], name: str, tokenizer: Any) -> Any
     if name not in registry:
         raise BadOption(f"no {kind} is named {name!r}; there are {', '.join(sorted(registry))}")
     return registry[name](tokenizer)
-
-
-__all__ = [
-    "REASONING_PARSERS",
-    "TOOL_PARSERS",
-    "DeepSeekV3ToolParser",
-    "FormatToolParser",
-    "GlmToolParser",
-    "ParsedResponse",
-    "Qwen3ToolParser",
-    "Qwen35ToolParser",
-    "ReasoningParser",
-    "ThinkTextReasoningParser",
-    "ToolParser",
-    "get_reasoning_parser",
-    "get_tool_parser",
-]

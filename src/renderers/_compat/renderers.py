@@ -12,6 +12,7 @@ from .._family import Family
 from .._messages import Retention
 from .._plan import Plan, plan
 from .results import CALL_TYPE, RenderedTokens
+from .retention import refuse_contradiction
 
 if TYPE_CHECKING:
     from .configs import BaseRendererConfig
@@ -34,11 +35,16 @@ class FamilyRenderer(_renderer.Renderer):
     call_type = CALL_TYPE
 
     def __init__(self, tokenizer: Any, config: BaseRendererConfig | None = None, **knobs: Any) -> None:
+        # None leaves an option to the checkpoint; MiniMax's identity had another name.
+        named = {"model_identity" if name == "default_system" else name: value for name, value in knobs.items()}
+        knobs = {name: value for name, value in named.items() if value is not None}
         if config is None:
+            refuse_contradiction(self.family_type, knobs, knobs.get("thinking_retention"))
             chosen: dict[str, Any] = {"thinking_retention": "all", **knobs}
         elif config.family is self.family_type:
-            chosen = {**config.knobs(), **config.options(), **knobs}
-            self.config = config
+            parity = {"parity": knobs.pop("parity")} if "parity" in knobs else {}
+            self.config = config = config.updated(knobs)
+            chosen = {**config.knobs(), **config.options(), **parity}
         else:
             raise BadOption(f"{type(config).__name__} is not the config of a {type(self).__name__}")
         names = ("thinking_retention", "preserve_all_thinking", "preserve_thinking_between_tool_calls")
@@ -116,8 +122,10 @@ _CLASSES: dict[Any, type[FamilyRenderer]] = {}
 
 
 def renderer_class(family: type[Family]) -> type[FamilyRenderer]:
-    """The class of a format's renderers, ``Qwen3`` → ``Qwen3Renderer``."""
+    """The class of a format's renderers, ``Qwen3`` → ``Qwen3Renderer``; they inherit as the formats do."""
     if family not in _CLASSES:
         space = {"family_type": family, "__doc__": family.__doc__, "__module__": "renderers"}
-        _CLASSES[family] = type(f"{family.__name__}Renderer", (FamilyRenderer,), space)
+        parent = family.__mro__[1]
+        base = renderer_class(parent) if "name" in vars(parent) else FamilyRenderer
+        _CLASSES[family] = type(f"{family.__name__}Renderer", (base,), space)
     return _CLASSES[family]

@@ -44,16 +44,21 @@ class RenderedTokens:
     def of(cls, rendered: _rendered.RenderedTokens) -> RenderedTokens:
         """What the engine rendered, no list made yet."""
         made = cls.__new__(cls)
-        made.__dict__[_ARRAYS] = rendered
-        made.multi_modal_data = rendered.multi_modal_data
+        made.__dict__.update({_ARRAYS: rendered, "multi_modal_data": rendered.multi_modal_data})
         return made
 
     def __getattr__(self, name: str) -> Any:
         if name not in _LISTS or _ARRAYS not in self.__dict__:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        value = list(getattr(self.__dict__[_ARRAYS], name))
-        setattr(self, name, value)
+        value = self.__dict__[name] = list(getattr(self.__dict__[_ARRAYS], name))
         return value
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _LISTS and _ARRAYS in self.__dict__:  # from here on the lists are what counts
+            for each in _LISTS:
+                getattr(self, each)
+            del self.__dict__[_ARRAYS]
+        self.__dict__[name] = value
 
     @property
     def arrays(self) -> _rendered.RenderedTokens:
@@ -131,7 +136,7 @@ class RenderedTokens:
         return self.arrays.content_mask_for_roles(set(roles))
 
     def __len__(self) -> int:
-        return len(self.arrays) if _ARRAYS in self.__dict__ else len(self.token_ids)
+        return len(self.token_ids) if "token_ids" in self.__dict__ else len(self.arrays)
 
     def __iter__(self) -> Iterator[int]:
         return iter(self.token_ids)
@@ -186,6 +191,16 @@ class ParsedToolCall(dict[str, Any]):
         super().__init__(function={"name": self.name, "arguments": self.arguments})
         if self.id is not None:
             self["id"] = self.id
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, ParsedToolCall):
+            return self.__dict__ == other.__dict__
+        return dict.__eq__(self, other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = None
 
 
 CALL_TYPE = cast("type[_parsed.ParsedToolCall]", ParsedToolCall)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Protocol, TypedDict, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypedDict, runtime_checkable
 
 from .._parsed import ParsedResponse
 
@@ -141,8 +141,8 @@ class RenderedConversation:
 class Tokenizer(Protocol):
     """A tokenizer as callers hold it."""
 
-    def encode(self, text: str, **kwargs: Any) -> Any: ...
-    def decode(self, ids: Any, **kwargs: Any) -> str: ...
+    def encode(self, text: str, *args: Any, **kwargs: Any) -> list[int]: ...
+    def decode(self, token_ids: Any, *args: Any, **kwargs: Any) -> str: ...
     def convert_tokens_to_ids(self, tokens: Any) -> Any: ...
 
 
@@ -157,7 +157,7 @@ class OffsetTokenizer(Tokenizer, Protocol):
 class ChatTemplateTokenizer(Tokenizer, Protocol):
     """A tokenizer that runs its model's chat template."""
 
-    def apply_chat_template(self, conversation: Any, **kwargs: Any) -> Any: ...
+    def apply_chat_template(self, *args: Any, **kwargs: Any) -> Any: ...
 
 
 @runtime_checkable
@@ -166,11 +166,18 @@ class Renderer(Protocol):
 
     def render(self, messages: Any, *, tools: Any = None, add_generation_prompt: bool = False) -> Any: ...
     def render_ids(self, messages: Any, *, tools: Any = None, add_generation_prompt: bool = False) -> list[int]: ...
-    def parse_response(self, token_ids: Any) -> Any: ...
+    def parse_response(self, token_ids: Any, *, tools: Any = None, prompt_ids: Any = None) -> Any: ...
     def get_stop_token_ids(self) -> list[int]: ...
     def bridge_to_next_turn(
         self, previous_prompt_ids: Any, previous_completion_ids: Any, new_messages: Any, *, tools: Any = None
     ) -> Any: ...
+
+    if TYPE_CHECKING:  # renderers of the first generation do not have it
+
+        @property
+        def is_prefix_stable(self) -> bool:
+            """What is rendered at any turn is a prefix of what is rendered later."""
+            ...
 
 
 @runtime_checkable
@@ -185,7 +192,7 @@ class MultimodalRenderer(Renderer, Protocol):
 
 def is_multimodal(renderer: object) -> bool:
     """The renderer takes pictures or videos."""
-    return isinstance(renderer, MultimodalRenderer)
+    return hasattr(renderer, "mm_token_type_id_map")  # not by the protocol: pools have it by delegation
 
 
 def reject_assistant_in_extension(new_messages: Sequence[Any]) -> bool:

@@ -3,14 +3,15 @@
 Source: the chat template of deepseek-ai/DeepSeek-R1. R1-0528 has another one and is no member of this family.
 
 The template never writes reasoning, not even of the last turn: of an answer it prints what follows the last
-``</think>``. Behind results and beside calls it prints the content as it is, a think block included. Words around an
-inline block, which it drops, are refused. Where a policy keeps reasoning it is written as the model wrote it behind the
-prompt; `use_patched` writes an empty block where there is none, since the prompt had opened it.
+``</think>``. Behind results and beside calls it prints the content as it is, a think block included. Where a policy
+keeps reasoning it is written as the model wrote it behind the prompt. The template's flags are never reset, and we
+write what it writes: a second round of calls has no opener, and neither have its results. A bridge writes results the
+way the first round has them. With `use_patched` every round has whole blocks, and an answer without reasoning has an
+empty think block, since the prompt had opened it.
 
-The template's flags are never reset, and we write what it writes: a second round of calls has no opener, and neither
-have its results. Content beside calls of a later round, which the template drops, is written, followed by a whole
-block of calls. With `use_patched` every round has whole blocks. The template cannot declare tools, drops unknown roles
-(refused here), and prints an empty list of calls in place of the content (here it is no call, with parity too).
+The template cannot declare tools. It drops silently messages of unknown roles such as ``developer``, words around an
+inline ``<think>`` block (both refused here), and content beside calls of a later round (here a whole block of calls
+follows it). It prints an empty list of calls in place of the content (here it is no call, with parity too).
 """
 
 from __future__ import annotations
@@ -19,25 +20,18 @@ import re
 from dataclasses import dataclass
 
 from ..family import (
-    CONTENT,
-    REASONING,
-    START,
+    THINK_MARKS,
     Conversation,
     Field,
     Reply,
     Turn,
     Writer,
     inline_thinking,
-    mark,
+    is_user,
     read_fenced_json,
-    write_fenced_json,
+    write_thinking,
 )
 from .deepseek_v3 import CALL_ENDS, CALL_MARKS, END, DeepSeekV3, role_before, write_block
-
-
-def is_user(turn: Turn) -> bool:
-    """A user message."""
-    return turn.role == "user"
 
 
 def has_calls(turn: Turn) -> bool:
@@ -72,7 +66,7 @@ class DeepSeekR1(DeepSeekV3):
     templates = {"563b1ce7d61d50a9b4c7439a912a1116f095b712df5b5e4d3e1116049874eb64": {}}
     reply = Reply(
         stops=(END,),
-        marks={"<think>": mark(REASONING, START), "</think>": mark(CONTENT, REASONING), **CALL_MARKS},
+        marks=CALL_MARKS | THINK_MARKS,
         read_call=read_fenced_json,
         call_ends=CALL_ENDS,
     )
@@ -89,7 +83,9 @@ class DeepSeekR1(DeepSeekV3):
         resulted = role_before(conv, i) == "tool"
         cut = not turn.calls and not resulted  # here alone the template leaves a block out
         kept = policy.patched or conv.keeps_reasoning(i, conv.last(is_user))
-        reasoning = inline_thinking(turn, block, policy.parity)[0] if kept or cut else ""
+        reasoning = turn.reasoning or ""
+        if cut or policy.patched:
+            reasoning, _ = inline_thinking(turn, block, policy.parity)
         first = conv.first(has_calls) == i and not policy.patched
         if (
             turn.calls
@@ -97,24 +93,15 @@ class DeepSeekR1(DeepSeekV3):
             and not policy.patched
             and (policy.parity or not (turn.text or (kept and reasoning)))
         ):
-            self._later_calls(turn, out)
+            write_block(turn.calls, out, opener="\n")
+            out.frame(END)
             return
         out.frame("<｜tool▁outputs▁end｜>" if resulted and not first else "<｜Assistant｜>")
         if kept and (reasoning or (policy.patched and not resulted)):
-            out.frame("<think>\n")
-            out.body(reasoning, Field.REASONING)
-            out.frame("\n</think>\n\n")
+            write_thinking(reasoning, out)
             answer = answer.lstrip("\n") if block else answer
         elif not cut:
             write_inline(block, out)
         out.body(answer)
         write_block(turn.calls, out)
         out.frame(END)
-
-    @staticmethod
-    def _later_calls(turn: Turn, out: Writer) -> None:
-        for call in turn.calls:
-            out.frame("\n<｜tool▁call▁begin｜>")
-            write_fenced_json(call, out)
-            out.frame("<｜tool▁call▁end｜>")
-        out.frame(f"<｜tool▁calls▁end｜>{END}")

@@ -3,18 +3,17 @@
 Source: the chat template of deepseek-ai/DeepSeek-V3.
 
 The template's flags are never reset, and we write what it writes: only the second and every later call of a
-conversation closes the block of calls, a second round of calls has no opener, and neither have its results. A
-bridge writes results the way the first round has them, and so does `use_patched` everywhere: every round has whole
-blocks, as in the template of DeepSeek-V3-0324. All system texts stand at the start.
+conversation closes the block of calls, a second round of calls has no opener, and neither have its results. A bridge
+writes results the way the first round has them. With `use_patched` every round has whole blocks, as in the template of
+DeepSeek-V3-0324. All system texts stand at the start.
 
-The template cannot declare tools, and prints calls only when the content is None: beside content it drops them.
-Here the content is written, followed by a whole block of calls. Unknown roles, dropped by the template, and
-reasoning, which the format lacks, are refused.
+The template cannot declare tools. It drops silently messages of unknown roles such as ``developer`` and reasoning (both
+refused here), and calls beside content (here a whole block of calls follows the content).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..family import (
@@ -67,11 +66,18 @@ def write_systems(conv: Conversation, out: Writer) -> None:
         out.body(conv[i].required_text())
 
 
-def write_block(calls: Sequence[Call], out: Writer) -> None:
-    """A whole block of calls, if there are any."""
+def write_block(
+    calls: Sequence[Call],
+    out: Writer,
+    write_call: Callable[[Call, Writer], None] = write_fenced_json,
+    *,
+    opener: str = "<｜tool▁calls▁begin｜>",
+    between: str = "\n",
+) -> None:
+    """A block of calls, if there are any."""
     for k, call in enumerate(calls):
-        out.frame("\n<｜tool▁call▁begin｜>" if k else "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>")
-        write_fenced_json(call, out)
+        out.frame(f"{between if k else opener}<｜tool▁call▁begin｜>")
+        write_call(call, out)
         out.frame("<｜tool▁call▁end｜>")
     out.frame("<｜tool▁calls▁end｜>" if calls else "")
 
@@ -83,7 +89,7 @@ class DeepSeekV3(Family):
     name = "deepseek-v3"
     models = {"deepseek-ai/DeepSeek-V3": {}, "deepseek-ai/DeepSeek-V3-Base": {}}
     templates = {"3b8267e54b67df6500f231ffa969955cc9d26b3444a291ced4eb96ca7d3ca1ea": {}}
-    reply = Reply((END,), CALL_MARKS, read_fenced_json, CALL_ENDS)
+    reply = Reply(stops=(END,), marks=CALL_MARKS, read_call=read_fenced_json, call_ends=CALL_ENDS)
     between_results = "\n"
 
     def opening(self, conv: Conversation, out: Writer) -> None:

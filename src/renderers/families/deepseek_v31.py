@@ -5,12 +5,13 @@ Source: the chat template of deepseek-ai/DeepSeek-V3.1.
 A turn that answers a user opens with ``<｜Assistant｜></think>``, whatever the prompt was; any other has no opener, and
 behind results there is no generation prompt. The template never writes reasoning, not even of the last turn: of an
 answer to a user it prints what follows the first ``</think>``. Behind results and beside calls it prints the content as
-it is, a think block included. Words before an inline block, which it drops, are refused. Where a policy keeps reasoning
-it is written as ``<think>r</think>``; `use_patched` with `thinking` writes an empty block where there is none, since
-the prompt had opened it.
+it is, a think block included. Where a policy keeps reasoning it is written as ``<think>r</think>``. With `use_patched`
+and `thinking` an answer without reasoning has an empty block, since the prompt had opened it. All system texts stand at
+the start.
 
-The template cannot declare tools, drops unknown roles (refused here), and prints an empty list of calls in place of the
-content (here it is no call, with parity too). All system texts stand at the start.
+The template cannot declare tools. It drops silently messages of unknown roles such as ``developer`` and words before an
+inline ``<think>`` block (both refused here). It prints an empty list of calls in place of the content (here it is no
+call, with parity too).
 """
 
 from __future__ import annotations
@@ -21,18 +22,20 @@ from ..family import (
     CONTENT,
     REASONING,
     START,
+    THINK_MARKS,
     Conversation,
     Family,
-    Field,
     Reply,
     Writer,
     inline_thinking,
+    is_user,
     mark,
     read_named_json,
     write_named_json,
+    write_thinking,
 )
-from .deepseek_r1 import is_user, split_inline, write_inline
-from .deepseek_v3 import CALL_ENDS, CALL_MARKS, END, role_before, write_systems
+from .deepseek_r1 import split_inline, write_inline
+from .deepseek_v3 import CALL_ENDS, CALL_MARKS, END, role_before, write_block, write_systems
 
 
 @dataclass(frozen=True)
@@ -40,8 +43,8 @@ class DeepSeekV31(Family):
     """DeepSeek-V3.1, August 2025.
 
     Attributes:
-        thinking: whether the generation prompt opens the reasoning or closes it. With it, a message with the key
-            ``prefix`` opens with ``<think>`` too.
+        thinking: whether the generation prompt opens the reasoning or closes it. With it, an answer with the message
+            key ``prefix`` opens with ``<think>`` too.
     """
 
     thinking: bool = False
@@ -51,7 +54,7 @@ class DeepSeekV31(Family):
     templates = {"45690185067ea25c073bff2d3e425a45ee2564d2bbf6cdf7d885e139d460b8e0": {}}
     reply = Reply(
         stops=(END,),
-        marks={"<think>": mark(REASONING, START), "</think>": mark(CONTENT, START, REASONING), **CALL_MARKS},
+        marks={**CALL_MARKS, **THINK_MARKS, "</think>": mark(CONTENT, START, REASONING)},
         read_call=read_named_json,
         call_ends=CALL_ENDS,
     )
@@ -84,21 +87,18 @@ class DeepSeekV31(Family):
         asked = role_before(conv, i) == "user"
         cut = not turn.calls and role_before(conv, i) != "tool"  # here alone the template leaves a block out
         kept = conv.keeps_reasoning(i, conv.last(is_user))
-        reasoning = inline_thinking(turn, block, policy.parity, edges="")[0] if kept or cut else ""
+        reasoning = turn.reasoning or ""
+        if cut or policy.patched:
+            reasoning, _ = inline_thinking(turn, block, policy.parity, edges="")
         opened = self.thinking and asked
         out.frame("<｜Assistant｜>" if asked else "")
         if kept and (reasoning or (policy.patched and opened)):
-            out.frame("<think>")
-            out.body(reasoning, Field.REASONING)
-            out.frame("</think>")
+            write_thinking(reasoning, out, inner="", after="")
         elif opened and turn.extra.get("prefix") and not turn.calls:
             out.frame("<think>")
         else:
             out.frame("</think>" if asked else "")
             write_inline("" if cut else block, out)
         out.body(answer)
-        for k, call in enumerate(turn.calls):
-            out.frame("<｜tool▁call▁begin｜>" if k else "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>")
-            write_named_json(call, out)
-            out.frame("<｜tool▁call▁end｜>")
-        out.frame(f"<｜tool▁calls▁end｜>{END}" if turn.calls else END)
+        write_block(turn.calls, out, write_named_json, between="")
+        out.frame(END)

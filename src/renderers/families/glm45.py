@@ -1,50 +1,41 @@
 """GLM-4.5: role markers without a close of their own, calls as key and value tags.
 
-Source: the chat templates of zai-org/GLM-4.5 and GLM-4.6 (the two print the same).
+Sources: the chat templates of zai-org/GLM-4.5 and zai-org/GLM-4.6, which print the same.
 
 A turn ends where the next role's marker begins, so ``<|user|>`` and ``<|observation|>`` are stops that the model
 samples, and the newline behind ``<|assistant|>`` is sampled too. Reasoning is left out of history once a user asks
-again; its empty block stays.
+again; its empty block stays. A tool result given as a list prints one response an item. ``/nothink`` is a control
+token: typed by a user it stays text, and `enable_thinking=False` writes the real one.
 
 The template drops messages of unknown roles such as ``developer`` and words around an inline ``<think>`` block silently
-(refused here). A tool result given as a list prints one response an item; the template prints the Python form of
-``{"type": "text", …}`` items (their text is written here). ``/nothink`` is a control token: typed by a user it stays
-text, and `enable_thinking=False` writes the real one.
+(refused here), and prints the Python form of ``{"type": "text", …}`` items of results (their text is written here).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..family import (
-    CALL,
-    CONTENT,
-    PROSE,
-    REASONING,
-    START,
+    THINK_MARKS,
     Conversation,
     Family,
-    Field,
     Part,
     Reply,
-    Turn,
     Writer,
+    as_given,
     inline_thinking,
-    mark,
+    is_user,
     read_arg_pairs,
     to_json,
+    visible_text,
     write_arg_pairs,
+    write_thinking,
 )
+from .qwen3 import CALL_ENDS, CALL_MARKS, TOOLS_BEFORE, write_tools
 
-TOOLS_BEFORE = """<|system|>
-# Tools
-
-You may call one or more functions to assist with the user query.
-
-You are provided with function signatures within <tools></tools> XML tags:
-<tools>
-"""
-TOOLS_AFTER = """</tools>
+TOOLS_AFTER = """
+</tools>
 
 For each function call, output the function name and arguments within the following XML format:
 <tool_call>{function-name}
@@ -55,26 +46,33 @@ For each function call, output the function name and arguments within the follow
 ...
 </tool_call>"""
 
-
 STOPS = ("<|endoftext|>", "<|user|>", "<|observation|>")
-MARKS = {
-    "<think>": mark(REASONING, START),
-    "</think>": mark(CONTENT, REASONING),
-    "<tool_call>": mark(CALL, *PROSE, REASONING),
-}
 
 
-def is_user(turn: Turn) -> bool:
-    """A user message."""
-    return turn.role == "user"
+def write_opening(conv: Conversation, declared: Iterable[str], after: str, out: Writer) -> None:
+    """What every document begins with, and the tools as they are `declared`, if there are any."""
+    out.frame("[gMASK]<sop>")
+    if conv.tools:
+        out.frame("<|system|>\n")
+        write_tools(declared, TOOLS_BEFORE, after, out)
 
 
-def visible_text(turn: Turn, parity: bool) -> str:
-    """The text of a message; of a list the template reads strings and items of type ``text``."""
-    if not parity:
-        return turn.text
-    parts = (part for part in turn.parts if part.payload is None or part.payload.get("type") == "text")
-    return turn.text if isinstance(turn.content, str) else "".join(part.text for part in parts)
+def write_results(conv: Conversation, i: int, out: Writer, gap: str) -> None:
+    """A tool result, one response an item if it is a list; `gap` stands around its tags."""
+    content = conv[i].content
+    if not isinstance(content, str) or conv.role(i - 1) != "tool":
+        out.frame("<|observation|>")
+    for item in (content,) if isinstance(content, str) else content or ():
+        out.frame(f"{gap}<tool_response>{gap}")
+        out.body(_item_text(item, conv.policy.parity))
+        out.frame(f"{gap}</tool_response>")
+
+
+def _item_text(item: str | Part, parity: bool) -> str:
+    """The text of a tool result, or of one item of it."""
+    if isinstance(item, str):
+        return item
+    return str(as_given(item)) if parity and item.payload and "output" not in item.payload else item.text
 
 
 @dataclass(frozen=True)
@@ -99,16 +97,10 @@ class GLM45(Family):
         "44f815868bf02fa458dd2f741a338046f4bf45f398eb6d067766726b9d96cce3": {},
         "bbd2a360282273b2aeb0df692fecca4e716ed14766ca2573bebf2431aadb713a": {},
     }
-    reply = Reply(STOPS, MARKS, read_arg_pairs, ("</tool_call>",))
+    reply = Reply(stops=STOPS, marks=CALL_MARKS | THINK_MARKS, read_call=read_arg_pairs, call_ends=CALL_ENDS)
 
     def opening(self, conv: Conversation, out: Writer) -> None:
-        out.frame("[gMASK]<sop>")
-        if conv.tools:
-            out.frame(TOOLS_BEFORE)
-            for tool in conv.tools:
-                out.body(to_json(tool), Field.TOOLS)
-                out.frame("\n")
-            out.frame(TOOLS_AFTER)
+        write_opening(conv, map(to_json, conv.tools), TOOLS_AFTER, out)
 
     def turn(self, conv: Conversation, i: int, out: Writer) -> None:
         turn = conv[i]
@@ -137,30 +129,12 @@ class GLM45(Family):
         parity = conv.policy.parity
         reasoning, text = inline_thinking(conv[i], visible_text(conv[i], parity), parity)
         asked = conv.last(is_user)
-        out.frame("<|assistant|>\n<think>")
-        if i > asked or conv.keeps_reasoning(i, asked):
-            out.body(reasoning.strip(), Field.REASONING)
-        out.frame("</think>\n" if text.strip() else "</think>")
-        out.body(text.strip())
+        kept = i > asked or conv.keeps_reasoning(i, asked)
+        text = text.strip()
+        out.frame("<|assistant|>\n")
+        write_thinking(reasoning.strip() if kept else "", out, inner="", after="\n" if text else "")
+        out.body(text)
         for call in conv[i].calls:
             out.frame("\n<tool_call>")
             write_arg_pairs(call, out, patched=conv.policy.patched)
             out.frame("</tool_call>")
-
-
-def write_results(conv: Conversation, i: int, out: Writer, gap: str) -> None:
-    """A tool result, one response an item if it is a list; `gap` stands around its tags."""
-    content = conv[i].content
-    if not isinstance(content, str) or conv.role(i - 1) != "tool":
-        out.frame("<|observation|>")
-    for item in (content,) if isinstance(content, str) else content or ():
-        out.frame(f"{gap}<tool_response>{gap}")
-        out.body(_item_text(item, conv.policy.parity))
-        out.frame(f"{gap}</tool_response>")
-
-
-def _item_text(item: str | Part, parity: bool) -> str:
-    """The text of a tool result, or of one item of it."""
-    if isinstance(item, str):
-        return item
-    return str(dict(item.payload)) if parity and item.payload and "output" not in item.payload else item.text

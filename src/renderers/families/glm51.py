@@ -18,9 +18,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..family import BadMessage, Conversation, Field, Part, Turn, Writer, inline_thinking, to_json
+from ..family import BadMessage, Conversation, Field, Part, Turn, Writer, inline_thinking, is_user, to_json
 from .glm5 import GLM5, TOOLS_AFTER, write_answer
-from .glm45 import TOOLS_BEFORE, is_user, visible_text
+from .glm45 import write_opening
 
 REFERENCE = "tool_reference"
 
@@ -35,35 +35,27 @@ class GLM51(GLM5):
     part_kinds = frozenset({"text", REFERENCE})
 
     def opening(self, conv: Conversation, out: Writer) -> None:
-        out.frame("[gMASK]<sop>")
-        if conv.tools:
-            out.frame(TOOLS_BEFORE)
-            for tool in conv.tools:
-                if not tool["function"].get("defer_loading"):
-                    out.body(_tool_json(tool), Field.TOOLS)
-                    out.frame("\n")
-            out.frame(TOOLS_AFTER)
+        shown = (_tool_json(tool) for tool in conv.tools if not tool["function"].get("defer_loading"))
+        write_opening(conv, shown, TOOLS_AFTER, out)
 
-    def turn(self, conv: Conversation, i: int, out: Writer) -> None:
+    def _text(self, turn: Turn, parity: bool) -> str:
+        reference = next((part for part in turn.parts if part.kind == REFERENCE), None)
+        if reference is not None and not parity:
+            raise BadMessage(reference.path, f"a {REFERENCE} stands in tool results only, with nothing else beside it")
+        return super()._text(turn, parity)
+
+    def _result(self, conv: Conversation, i: int, out: Writer) -> None:
         turn = conv[i]
-        if turn.role in ("user", "system"):
-            out.frame(f"<|{turn.role}|>")
-            out.body(_text(turn, conv.policy.parity))
-        elif turn.role == "assistant":
-            self._assistant(conv, i, out)
-        elif turn.role == "tool":
-            out.frame("<|observation|>" if conv.role(i - 1) != "tool" else "")
-            out.frame("<tool_response>")
-            if turn.parts and turn.parts[0].kind == REFERENCE:
-                self._references(conv, turn.parts, out)
-            else:
-                out.body(_text(turn, conv.policy.parity))
-            out.frame("</tool_response>")
-        elif not conv.policy.parity:
-            conv.refuse_role(i)
+        out.frame("<|observation|>" if conv.role(i - 1) != "tool" else "")
+        out.frame("<tool_response>")
+        if turn.parts and turn.parts[0].kind == REFERENCE:
+            self._references(conv, turn.parts, out)
+        else:
+            out.body(self._text(turn, conv.policy.parity))
+        out.frame("</tool_response>")
 
     def _assistant(self, conv: Conversation, i: int, out: Writer) -> None:
-        turn, text = conv[i], _text(conv[i], conv.policy.parity)
+        turn, text = conv[i], self._text(conv[i], conv.policy.parity)
         given = turn.reasoning is not None or "</think>" in text
         reasoning, text = inline_thinking(turn, text, conv.policy.parity, edges="")
         asked = conv.last(is_user)
@@ -96,14 +88,6 @@ def _tool_json(tool: Mapping[str, Any]) -> str:
     """The function of a tool; the template writes its keys as they are."""
     said = ((key, value) for key, value in tool["function"].items() if key not in ("defer_loading", "strict"))
     return "{" + ", ".join(f'"{key}": {to_json(value)}' for key, value in said) + "}"
-
-
-def _text(turn: Turn, parity: bool) -> str:
-    """The text of a message that holds no references."""
-    reference = next((part for part in turn.parts if part.kind == REFERENCE), None)
-    if reference is not None and not parity:
-        raise BadMessage(reference.path, f"a {REFERENCE} stands in tool results only, with nothing else beside it")
-    return visible_text(turn, parity)
 
 
 def _reasons(conv: Conversation, i: int) -> bool:

@@ -1,15 +1,18 @@
 """gpt-oss: Harmony messages with channels and recipients, tools as TypeScript.
 
 Sources: the vendor's encoder, openai-harmony 0.0.8, is the truth and the default dialect; the chat template of
-openai/gpt-oss-20b is the other one. One message of a chat becomes up to three of Harmony's: reasoning on the analysis
-channel, then the answer on the final channel, or calls on the commentary channel with what is said beside them before.
+openai/gpt-oss-20b is the other one.
 
-A first system or developer message holds the instructions; later ones become developer messages of their own (the
-template drops them). Each call is a message of its own and ends in a stop token (the template prints only the
-first). Reasoning up to the first final answer is left out once the last answer is final, as the vendor does; a
-finished document keeps the reasoning of its last turn, and ends in ``<|return|>`` where history has ``<|end|>``.
-Patched, every turn keeps both. In the template's dialect results are quoted as JSON, what is said beside calls is
-reasoning, and saying both raises, as it does there.
+One message of a chat becomes up to three of Harmony's: reasoning on the analysis channel, then the answer on the final
+channel, or calls on the commentary channel with what is said beside them before. A first system or developer message
+holds the instructions. Reasoning up to the first final answer is left out once the last answer is final, as the vendor
+does; a finished document keeps the reasoning of its last turn, and ends in ``<|return|>`` where history has
+``<|end|>``. With `use_patched` every turn keeps both. In the template's dialect results are quoted as JSON, and what is
+said beside calls is reasoning.
+
+The template raises for reasoning and content together beside calls, as we do in its dialect. It drops silently later
+system and developer messages (here they become developer messages of their own) and every call of a message but the
+first (here each is a message of its own, which ends in a stop token).
 """
 
 from __future__ import annotations
@@ -19,7 +22,6 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-from .._schema import harmony_namespace, template_namespace
 from ..family import (
     BETWEEN,
     CALL,
@@ -39,8 +41,15 @@ from ..family import (
     ToolCallParseStatus,
     Turn,
     Writer,
+    as_given,
+    harmony_namespace,
+    is_assistant,
+    is_user,
     mark,
+    own,
+    printed_text,
     read_json_arguments,
+    template_namespace,
     to_json,
 )
 
@@ -75,16 +84,6 @@ def is_final(turn: Turn) -> bool:
     return turn.role == "assistant" and not turn.calls and (turn.content is not None or not turn.reasoning)
 
 
-def is_assistant(turn: Turn) -> bool:
-    """An assistant message."""
-    return turn.role == "assistant"
-
-
-def is_user(turn: Turn) -> bool:
-    """A user message."""
-    return turn.role == "user"
-
-
 @dataclass(frozen=True)
 class GptOss(Family):
     """gpt-oss-20b and 120b.
@@ -100,14 +99,14 @@ class GptOss(Family):
             (harmony).
     """
 
-    dialect: Literal["harmony", "template"] = "harmony"
+    dialect: Literal["harmony", "template"] = own("harmony")
     reasoning_effort: Literal["low", "medium", "high"] = "medium"
     conversation_start_date: str | None = None
-    knowledge_cutoff: str = "2024-06"
+    knowledge_cutoff: str = own("2024-06")
     model_identity: str = "You are ChatGPT, a large language model trained by OpenAI."
-    use_system_prompt: bool = True
-    auto_drop_analysis: bool = True
-    call_content_type: Literal["", "json", "<|constrain|>json"] = ""
+    use_system_prompt: bool = own(True)
+    auto_drop_analysis: bool = own(True)
+    call_content_type: Literal["", "json", "<|constrain|>json"] = own("")
 
     name = "gpt-oss"
     models = {"openai/gpt-oss-20b": {}, "openai/gpt-oss-120b": {}}
@@ -162,7 +161,8 @@ class GptOss(Family):
 
     def _developer(self, conv: Conversation, i: int, out: Writer) -> None:
         """Instructions; the first message also declares the tools."""
-        text, tools = conv[i].text, i == 0 and bool(conv.tools)
+        tools = i == 0 and bool(conv.tools)
+        text = printed_text(conv[i], self._to_the_letter(conv) and bool(conv[i].parts))
         if i == 0 and not text and not tools:
             return
         out.frame("<|start|>developer<|message|>")
@@ -197,24 +197,39 @@ class GptOss(Family):
         if conv.prompting:
             out.frame("<|start|>assistant")
 
+    def _to_the_letter(self, conv: Conversation) -> bool:
+        """What the template makes of anything is written, its faults too."""
+        return conv.policy.parity and self.dialect == "template"
+
     def _words(self, turn: Turn) -> str:
         return turn.text if self.dialect == "harmony" else turn.required_text()
 
     def _result(self, conv: Conversation, i: int, out: Writer) -> None:
-        name = conv.tool_name(i)
-        asked = conv.until(i).last(is_assistant)
-        unasked = self.dialect == "template" and (asked < 0 or not conv[asked].calls)
-        if name is None or unasked:
-            raise BadMessage(
-                f"{conv[i].path}.name",
-                "this format names a result's tool: give `name`, or the `tool_call_id` of an earlier call",
-            )
         out.frame("<|start|>functions.")
-        out.body(name.removeprefix("functions."), Field.RESULT_NAME)
+        out.body(self._tool_name(conv, i), Field.RESULT_NAME)
         out.frame(" to=assistant<|channel|>commentary<|message|>")
         text = self._words(conv[i])
-        out.body(text if self.dialect == "harmony" else to_json(text))
+        if self._to_the_letter(conv) and isinstance(conv[i].content, tuple):
+            out.body(to_json([as_given(part) for part in conv[i].parts]))
+        else:
+            out.body(text if self.dialect == "harmony" else to_json(text))
         out.frame("<|end|>")
+
+    def _tool_name(self, conv: Conversation, i: int) -> str:
+        """The tool that result `i` came from; the template takes the call before it for granted."""
+        name = conv.tool_name(i)
+        if self.dialect == "template":
+            asked = conv.until(i).last(is_assistant)
+            calls = conv[asked].calls if asked >= 0 else ()
+            if calls and self._to_the_letter(conv):
+                return calls[0].name
+            name = name if calls else None
+        if name is None:
+            raise BadMessage(
+                f"{conv[i].path}.name",
+                "is missing; this format needs the tool of a result: its `name`, or the `tool_call_id` of its call",
+            )
+        return name.removeprefix("functions.")
 
     def _assistant(self, conv: Conversation, i: int, out: Writer) -> None:
         turn = conv[i]

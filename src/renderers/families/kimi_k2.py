@@ -2,21 +2,25 @@
 
 Source: the chat template of moonshotai/Kimi-K2-Instruct, and its tokenizer class, which sorts the keys of the tools.
 
-No reasoning, and no newlines but one behind the automatic system turn. A message's `name` stands in place of its role's
-word, and roles without a marker of their own, such as ``developer``, take the system's. A call is named by its id,
-``functions.{name}:{index}``, counted over the whole conversation. Where the caller gave a call none, the template
-prints an empty one; here it gets that id, and so does its result. Pictures, which the template prints as placeholders,
-are refused.
+No newlines but one behind the automatic system turn. A message's `name` stands in place of its role's word, and roles
+without a marker of their own, such as ``developer``, take the system's. A call is named by its id,
+``functions.{name}:{index}``, counted over the whole conversation.
+
+The template drops reasoning silently (refused here), prints an empty id where the caller gave a call none (here the
+call gets the id that the model would give it, and so does its result), and pictures as placeholders (refused here).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from json import dumps
+from typing import Any
 
 from ..family import (
     BETWEEN,
     CALL,
+    NONE,
     PROSE,
     Conversation,
     Family,
@@ -24,7 +28,9 @@ from ..family import (
     Reply,
     Turn,
     Writer,
+    keyed_text,
     mark,
+    own,
     read_id_json,
     sorted_keys,
     write_id_json,
@@ -39,6 +45,18 @@ CALL_MARKS = {
     "<|tool_calls_section_end|>": mark(BETWEEN, BETWEEN),
 }
 CALL_ENDS = ("<|tool_call_end|>",)
+
+
+def tools_json(tools: Sequence[Mapping[str, Any]]) -> str:
+    """The tools as compact JSON with sorted keys."""
+    return dumps(sorted_keys(tools), ensure_ascii=False, separators=(",", ":"))
+
+
+def write_declaration(declared: str, out: Writer) -> None:
+    """The turn that declares the tools."""
+    out.frame("<|im_system|>tool_declare<|im_middle|>")
+    out.body(declared, Field.TOOLS)
+    out.frame("<|im_end|>")
 
 
 def write_role(turn: Turn, out: Writer) -> None:
@@ -63,9 +81,9 @@ def result_id(conv: Conversation, i: int) -> str:
     """The call that result `i` answers: as it says; by its place if that call was given no id either."""
     if (given := conv[i].call_id) is not None:
         return given
-    asked = next((j for j in range(i - 1, -1, -1) if conv.role(j) != "tool"), i)
-    k = i - asked - 1
-    unnamed = k < len(conv[asked].calls) and conv[asked].calls[k].id is None
+    asked = next((j for j in range(i - 1, -1, -1) if conv.role(j) != "tool"), NONE)
+    calls, k = conv[asked].calls if asked >= 0 else (), i - asked - 1
+    unnamed = k < len(calls) and calls[k].id is None
     return call_id(conv, asked, k) if unnamed and not conv.policy.parity else ""
 
 
@@ -75,7 +93,7 @@ def write_text(conv: Conversation, i: int, out: Writer) -> None:
         out.frame("## Return of ")
         out.body(result_id(conv, i), Field.CALL_ID)
         out.frame("\n")
-    out.body(conv[i].text)
+    out.body(keyed_text(conv[i], conv.policy.parity))
 
 
 def write_calls(conv: Conversation, i: int, out: Writer) -> None:
@@ -91,19 +109,22 @@ def write_calls(conv: Conversation, i: int, out: Writer) -> None:
 
 @dataclass(frozen=True)
 class KimiK2(Family):
-    """Kimi-K2-Instruct, July 2025."""
+    """Kimi-K2-Instruct, July 2025.
+
+    Attributes:
+        enable_thinking: without effect; older configs hold it.
+    """
+
+    enable_thinking: bool = own(True)
 
     name = "kimi-k2"
     models = {"moonshotai/Kimi-K2-Instruct": {}}
     templates = {"1f7812ef23f612e137e938b6a6bc329a759ad74e541f2fdbe276df6ff6d2774a": {}}
-    reply = Reply(("<|im_end|>",), CALL_MARKS, read_id_json, CALL_ENDS)
+    reply = Reply(stops=("<|im_end|>",), marks=CALL_MARKS, read_call=read_id_json, call_ends=CALL_ENDS)
 
     def opening(self, conv: Conversation, out: Writer) -> None:
         if conv.tools:
-            out.frame("<|im_system|>tool_declare<|im_middle|>")
-            text = dumps(sorted_keys(conv.tools), ensure_ascii=False, separators=(",", ":"))
-            out.body(text, Field.TOOLS)
-            out.frame("<|im_end|>")
+            write_declaration(tools_json(conv.tools), out)
         if conv.role(0) != "system":
             out.frame(f"<|im_system|>system<|im_middle|>{IDENTITY}<|im_end|>\n")
 

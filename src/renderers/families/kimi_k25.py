@@ -1,50 +1,49 @@
 """Kimi-K2.5 and K2.6: as K2, with reasoning that the prompt opens and tools declared as TypeScript.
 
 Sources: the chat templates of moonshotai/Kimi-K2.5 and moonshotai/Kimi-K2.6, and their tokenizer class, which sorts the
-keys of the tools and hands them to the template as text (`kimi_namespace`). Where that class cannot print a schema it
-falls back on JSON for all tools; here such a schema prints as `any`, and under parity the JSON is written.
+keys of the tools and hands them to the template as text (`kimi_namespace`).
 
 No default system turn. Reasoning is written in turns after the last assistant message without calls, so a final answer
 never keeps its own; all others have an empty block. A ``<think>`` block inside the content is left as it is.
+
+Where the tokenizer class cannot print a schema it falls back on JSON for all tools (here such a schema prints as `any`,
+with parity the JSON is written). Calls without an id and pictures are as in Kimi-K2.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from json import dumps
 
 from ..family import (
-    CONTENT,
+    BETWEEN,
+    CALL,
+    PROSE,
     REASONING,
-    START,
+    THINK_MARKS,
     Conversation,
     Family,
-    Field,
     Reply,
     Turn,
     Writer,
+    is_user,
     kimi_namespace,
     mark,
     read_id_json,
     sorted_keys,
+    write_thinking,
 )
-from .kimi_k2 import CALL_ENDS, CALL_MARKS, write_calls, write_role, write_text
+from .kimi_k2 import CALL_ENDS, CALL_MARKS, tools_json, write_calls, write_declaration, write_role, write_text
 
-THINK_MARKS = {"<think>": mark(REASONING, START), "</think>": mark(CONTENT, REASONING)}
 REASONED_CALL_MARKS = {
-    token: mark(call.to, *call.after, *([] if token.endswith("_end|>") else [REASONING]))
-    for token, call in CALL_MARKS.items()
+    **CALL_MARKS,
+    "<|tool_calls_section_begin|>": mark(BETWEEN, *PROSE, REASONING),
+    "<|tool_call_begin|>": mark(CALL, *PROSE, REASONING),
 }
 
 
 def is_answer(turn: Turn) -> bool:
     """An assistant message without calls."""
     return turn.role == "assistant" and not turn.calls
-
-
-def is_user(turn: Turn) -> bool:
-    """A user message."""
-    return turn.role == "user"
 
 
 @dataclass(frozen=True)
@@ -60,24 +59,20 @@ class KimiK25(Family):
     name = "kimi-k2.5"
     models = {"moonshotai/Kimi-K2.5": {}}
     templates = {"7c91e4b3578b518bfb388d2e3dc645daf0fbf843656e887db75d12891e0030ff": {}}
-    reply = Reply(("<|im_end|>",), REASONED_CALL_MARKS | THINK_MARKS, read_id_json, CALL_ENDS)
+    reply = Reply(
+        stops=("<|im_end|>",), marks=REASONED_CALL_MARKS | THINK_MARKS, read_call=read_id_json, call_ends=CALL_ENDS
+    )
 
     def opening(self, conv: Conversation, out: Writer) -> None:
         if conv.tools:
-            tools = sorted_keys(conv.tools)
-            declared = kimi_namespace(tools, strict=conv.policy.parity)
-            out.frame("<|im_system|>tool_declare<|im_middle|>")
-            out.body(declared or dumps(tools, ensure_ascii=False, separators=(",", ":")), Field.TOOLS)
-            out.frame("<|im_end|>")
+            declared = kimi_namespace(sorted_keys(conv.tools), strict=conv.policy.parity)
+            write_declaration(declared or tools_json(conv.tools), out)
 
     def turn(self, conv: Conversation, i: int, out: Writer) -> None:
         write_role(conv[i], out)
         if conv.role(i) == "assistant":
-            reasoning = conv[i].reasoning or ""
-            out.frame("<think>")
-            if self._shows(conv, i) or conv.keeps_reasoning(i, conv.last(is_user)):
-                out.body(reasoning, Field.REASONING)
-            out.frame("</think>")
+            kept = self._shows(conv, i) or conv.keeps_reasoning(i, conv.last(is_user))
+            write_thinking((conv[i].reasoning or "") if kept else "", out, inner="", after="")
         write_text(conv, i, out)
         if conv.role(i) == "assistant":
             write_calls(conv, i, out)

@@ -1,13 +1,15 @@
 """MiniMax-M2: reasoning opened by the prompt, and blocks of several ``<invoke>`` calls.
 
-Source: the chat templates of MiniMaxAI/MiniMax-M2, M2.5 and M2.7, which differ in the identity that stands where no
-system message does.
+Sources: the chat templates of MiniMaxAI/MiniMax-M2, MiniMaxAI/MiniMax-M2.5 and MiniMaxAI/MiniMax-M2.7, which differ in
+the identity that stands where no system message does.
 
-There is always a system turn; `current_date` and `current_location` are read from the system message. Only the first
-message may be one: the template drops later ones, unknown roles such as ``developer``, those two keys of other messages
-and words around an inline ``<think>`` block silently (refused here). It raises for a result without an earlier call and
-for arguments given as JSON text (read here). A result given as a list prints one response an item; in a turn without
-reasoning nothing stands for the ``<think>`` of the prompt. Reasoning is left out of history once a user asks again.
+There is always a system turn; `current_date` and `current_location` are read from the system message. A result given as
+a list prints one response an item. Reasoning is left out of history once a user asks again, and in a turn without any
+nothing stands for the ``<think>`` of the prompt. With `use_patched` every turn has a block.
+
+The template raises for a result without an earlier call and for arguments given as JSON text (read here). It drops
+silently system messages that are not the first, messages of unknown roles such as ``developer``, those two keys of
+other messages and words around an inline ``<think>`` block (all refused here).
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from ..family import (
     CALL,
     PROSE,
     REASONING,
+    THINK_MARKS,
     BadMessage,
     Conversation,
     Family,
@@ -25,14 +28,17 @@ from ..family import (
     Part,
     Reply,
     Writer,
+    as_given,
     inline_thinking,
+    is_assistant,
+    is_user,
     mark,
     read_invokes,
     to_json,
+    visible_text,
     write_invoke,
+    write_thinking,
 )
-from .gpt_oss import is_assistant, is_user
-from .qwen3 import THINK_MARKS
 
 TOOLS_BEFORE = """
 
@@ -104,7 +110,7 @@ class MiniMaxM2(Family):
             raise BadMessage(f"{turn.path}.{unread[0]}", "has a place in a first system message only")
         if turn.role == "user":
             out.frame("]~b]user\n")
-            out.body(turn.text)
+            out.body(visible_text(turn, conv.policy.parity))
             out.frame("[e~[\n")
         elif turn.role == "assistant":
             self._assistant(conv, i, out)
@@ -122,7 +128,7 @@ class MiniMaxM2(Family):
         turn = conv[0]
         out.frame("]~!b[]~b]system\n")
         if turn.content:
-            out.body(turn.text)
+            out.body(visible_text(turn, conv.policy.parity))
         else:
             with out.outside():
                 out.body(self.model_identity, Field.OPTION)
@@ -149,15 +155,14 @@ class MiniMaxM2(Family):
     @staticmethod
     def _assistant(conv: Conversation, i: int, out: Writer) -> None:
         turn, patched = conv[i], conv.policy.patched
-        reasoning, text = inline_thinking(turn, turn.text, conv.policy.parity)
-        if turn.reasoning is None and "</think>" in turn.text:
+        said = visible_text(turn, conv.policy.parity)
+        reasoning, text = inline_thinking(turn, said, conv.policy.parity)
+        if turn.reasoning is None and "</think>" in said:
             text = text.rstrip("\n")
         asked = conv.last(is_user)
         out.frame("]~b]ai\n")
         if patched or (reasoning and (i > asked or conv.keeps_reasoning(i, asked))):
-            out.frame("<think>\n")
-            out.body(reasoning, Field.REASONING)
-            out.frame("\n</think>\n\n")
+            write_thinking(reasoning, out)
         out.body(text)
         if turn.calls:
             out.frame("\n<minimax:tool_call>\n")
@@ -186,5 +191,5 @@ class MiniMaxM2(Family):
 
 def _item_text(item: Part, parity: bool) -> str:
     """The text of one item of a tool result; the template prints the Python form of a text without a type."""
-    untyped = parity and item.payload and "output" not in item.payload and item.payload.get("type") != "text"
-    return str(dict(item.payload)) if untyped and item.payload else item.text
+    untyped = item.payload and "output" not in item.payload and item.payload.get("type") != "text"
+    return str(as_given(item)) if parity and untyped else item.text

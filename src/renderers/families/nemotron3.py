@@ -1,17 +1,17 @@
 """Nemotron-3 Nano and Super: ChatML with tools declared as XML, calls as ``<function=…>`` tags.
 
-Sources: the chat templates of nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-BF16 and NVIDIA-Nemotron-3-Super-120B-A12B-BF16.
-They differ in one knob: `low_effort`, which only Super's has.
+Sources: the chat templates of nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-BF16 and
+nvidia/NVIDIA-Nemotron-3-Super-120B-A12B-BF16, which differ in one knob: `low_effort`, which only Super's has.
 
 There is a system turn even if nobody wrote one, and every role makes a turn, unknown ones too. A turn without reasoning
 has an empty block; before the last question every block is emptied, and content in front of calls is then trimmed on
-both sides, else only at its end. Patched, every turn keeps its block, in the form that continues the prompt, and every
-question carries the effort hint.
+both sides, else only at its end. ``<think>…</think>`` in the content of an assistant without reasoning stands for its
+block, printed as it is; without its opening it stays in history, unless calls follow; a lone ``<think>`` is text. With
+`use_patched` every turn keeps its block, in the form that continues the prompt, and every question carries the effort
+hint.
 
-``<think>…</think>`` in the content of an assistant without reasoning stands for its block, printed as it is; without
-its opening it stays in history, unless calls follow. Words around it, which the template drops in history, are
-refused; a lone ``<think>`` is text. The template prints lists of parts as Python spells them and drops them in front
-of calls; here their text is written.
+The template drops words around an inline ``<think>`` block in history silently (refused here), prints lists of parts as
+Python spells them and drops them in front of calls (their text is written here).
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
-from .._errors import BadOption
 from ..family import (
+    THINK_MARKS,
+    BadOption,
     Conversation,
     Family,
     Field,
@@ -28,12 +29,14 @@ from ..family import (
     Turn,
     Writer,
     inline_thinking,
+    is_user,
+    own,
+    printed_text,
     read_function_tags,
     write_function_tags,
     xml_definitions,
 )
-from .glm45 import is_user
-from .qwen3 import CALL_MARKS, THINK_MARKS
+from .qwen3 import CALL_ENDS, CALL_MARKS
 from .qwen35 import TOOLS_AFTER, TOOLS_BEFORE
 
 
@@ -61,7 +64,7 @@ class Nemotron3(Family):
     enable_thinking: bool = True
     truncate_history_thinking: bool = True
     low_effort: bool = False
-    size: Literal["nano", "super"] = "super"
+    size: Literal["nano", "super"] = own("super")
 
     name = "nemotron-3"
     models = {
@@ -72,7 +75,9 @@ class Nemotron3(Family):
         "ab7813c3abdd9cb655905a410728b26c7884eca45ddfab8d9f931553485a7862": {"size": "nano"},
         "575fb74f54ed264df9047d0ecce3c98938aae953fb4f50356675706264cbb68a": {},
     }
-    reply = Reply(("<|im_end|>",), CALL_MARKS | THINK_MARKS, read_function_tags, ("</tool_call>",))
+    reply = Reply(
+        stops=("<|im_end|>",), marks=CALL_MARKS | THINK_MARKS, read_call=read_function_tags, call_ends=CALL_ENDS
+    )
 
     def __post_init__(self) -> None:
         if self.low_effort and self.size == "nano":
@@ -92,11 +97,11 @@ class Nemotron3(Family):
         elif turn.role == "tool":
             begins = i > (conv.role(0) == "system") and conv.role(i - 1) != "tool"
             out.frame("<|im_start|>user\n<tool_response>\n" if begins else "<tool_response>\n")
-            out.body(_text(turn, conv.policy.parity))
+            out.body(printed_text(turn, conv.policy.parity))
             out.frame("\n</tool_response>\n" if conv.role(i + 1) == "tool" else "\n</tool_response>\n<|im_end|>\n")
         elif turn.role in ("user", "system"):
             out.frame(f"<|im_start|>{turn.role}\n")
-            out.body(_text(turn, conv.policy.parity))
+            out.body(printed_text(turn, conv.policy.parity))
             hinted = turn.role == "user" and (conv.policy.patched or i == conv.last(is_user))
             out.frame("\n\n{reasoning effort: low}" if hinted and self.low_effort else "")
             out.frame("<|im_end|>\n")
@@ -166,16 +171,9 @@ def _reasons(turn: Turn) -> bool:
     return bool((turn.reasoning or "").strip())
 
 
-def _text(turn: Turn, parity: bool) -> str:
-    """The text of a message; the template prints a list of parts as Python does."""
-    if not (parity and turn.parts):
-        return turn.text
-    return str([part.text if part.payload is None else dict(part.payload) for part in turn.parts])
-
-
 def _to_the_letter(turn: Turn, past: bool) -> str:
     """What the template makes of lists of parts and of think tags in the content."""
-    text = _text(turn, parity=True)
+    text = printed_text(turn, parity=True) if turn.content else ""
     if _reasons(turn):
         text = f"<think>\n{turn.reasoning}\n</think>\n{text}"
     elif turn.parts and turn.calls:

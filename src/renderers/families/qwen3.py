@@ -3,23 +3,24 @@
 Sources: the chat templates of Qwen/Qwen3-8B, Qwen/Qwen3-4B-Instruct-2507 and Qwen/Qwen3-4B-Thinking-2507.
 
 Three checkpoint lines, three templates: hybrid (`Qwen3`), Instruct-2507 without reasoning, Thinking-2507 whose prompt
-opens the reasoning. The templates drop three things silently: messages of unknown roles such as ``developer`` (refused
-here), content given as parts (its text is written here), in Instruct-2507 reasoning, and words around an inline
-``<think>`` block (both refused here).
-Reasoning of a turn is left out of history once a user asks again; in a tool cycle it is kept. The last turn has a
-reasoning block even without reasoning, and loses it when another follows. Patched, every turn keeps its block.
+opens the reasoning. Reasoning of a turn is left out of history once a user asks again; in a tool cycle it is kept. The
+last turn has a reasoning block even without reasoning, and loses it when another follows. With `use_patched` every turn
+keeps its block.
+
+The templates drop silently messages of unknown roles such as ``developer``, words around an inline ``<think>`` block
+and, in Instruct-2507, reasoning (all refused here), and content given as parts (its text is written here).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..family import (
     CALL,
-    CONTENT,
     PROSE,
     REASONING,
-    START,
+    THINK_MARKS,
     Conversation,
     Family,
     Field,
@@ -31,6 +32,7 @@ from ..family import (
     read_json_object,
     to_json,
     write_json_object,
+    write_thinking,
 )
 
 TOOLS_BEFORE = """# Tools
@@ -48,16 +50,16 @@ For each function call, return a json object with function name and arguments wi
 </tool_call>"""
 
 CALL_MARKS = {"<tool_call>": mark(CALL, *PROSE, REASONING)}
-THINK_MARKS = {"<think>": mark(REASONING, START), "</think>": mark(CONTENT, REASONING)}
+CALL_ENDS = ("</tool_call>",)
 STOPS = ("<|im_end|>", "<|endoftext|>")
 
 
-def write_tools(conv: Conversation, before: str, after: str, out: Writer) -> None:
-    """Tool declarations as JSON, one a line."""
+def write_tools(declared: Iterable[str], before: str, after: str, out: Writer) -> None:
+    """Tool declarations, one a line."""
     out.frame(before)
-    for tool in conv.tools:
+    for tool in declared:
         out.frame("\n")
-        out.body(to_json(tool), Field.TOOLS)
+        out.body(tool, Field.TOOLS)
     out.frame(after)
 
 
@@ -83,12 +85,12 @@ class Qwen3Instruct(Family):
     name = "qwen3-instruct-2507"
     models = {"Qwen/Qwen3-4B-Instruct-2507": {}, "Qwen/Qwen3-30B-A3B-Instruct-2507": {}}
     templates = {"64f85b198065d0fba2a81f37e10ed68161ce2c19a754c7100e67e0ca2ee9c326": {}}
-    reply = Reply(STOPS, CALL_MARKS, read_json_object, ("</tool_call>",))
+    reply = Reply(stops=STOPS, marks=CALL_MARKS, read_call=read_json_object, call_ends=CALL_ENDS)
 
     def opening(self, conv: Conversation, out: Writer) -> None:
         if conv.tools and conv.role(0) != "system":
             out.frame("<|im_start|>system\n")
-            write_tools(conv, TOOLS_BEFORE, TOOLS_AFTER, out)
+            write_tools(map(to_json, conv.tools), TOOLS_BEFORE, TOOLS_AFTER, out)
             out.frame("<|im_end|>\n")
 
     def turn(self, conv: Conversation, i: int, out: Writer) -> None:
@@ -100,7 +102,7 @@ class Qwen3Instruct(Family):
             if i == 0 and turn.role == "system" and conv.tools:
                 with out.outside():
                     out.frame("\n\n")
-                    write_tools(conv, TOOLS_BEFORE, TOOLS_AFTER, out)
+                    write_tools(map(to_json, conv.tools), TOOLS_BEFORE, TOOLS_AFTER, out)
             out.frame("<|im_end|>\n")
         elif turn.role == "assistant":
             self._assistant(conv, i, text, out)
@@ -144,7 +146,7 @@ class Qwen3Thinking(Qwen3Instruct):
     name = "qwen3-thinking-2507"
     models = {"Qwen/Qwen3-4B-Thinking-2507": {}, "Qwen/Qwen3-30B-A3B-Thinking-2507": {}}
     templates = {"3802169b2a02b81e6adb7ab4f64f91ff02db753c8c3a64a01c35192d3a61d8d7": {}}
-    reply = Reply(STOPS, CALL_MARKS | THINK_MARKS, read_json_object, ("</tool_call>",))
+    reply = Reply(stops=STOPS, marks=CALL_MARKS | THINK_MARKS, read_call=read_json_object, call_ends=CALL_ENDS)
 
     def ending(self, conv: Conversation, out: Writer) -> None:
         if conv.prompting:
@@ -154,13 +156,11 @@ class Qwen3Thinking(Qwen3Instruct):
         reasoning, text = inline_thinking(conv[i], text, conv.policy.parity)
         asked = self._asked(conv)
         shown = i > asked and (i == len(conv) - 1 or bool(reasoning))
+        out.frame("<|im_start|>assistant\n")
         if shown or (reasoning and conv.keeps_reasoning(i, asked)) or conv.policy.patched:
-            out.frame("<|im_start|>assistant\n<think>\n")
-            out.body(reasoning.strip("\n"), Field.REASONING)
-            out.frame("\n</think>\n\n")
+            write_thinking(reasoning.strip("\n"), out)
             out.body(text.lstrip("\n"))
         else:
-            out.frame("<|im_start|>assistant\n")
             out.body(text)
         self._calls(conv[i], bool(text), out)
         out.frame("<|im_end|>\n")

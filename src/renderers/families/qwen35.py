@@ -1,11 +1,12 @@
 """Qwen3.5: ChatML with calls as ``<function=…>`` tags and reasoning opened by the prompt.
 
-Source: the chat templates of Qwen/Qwen3.5-9B and Qwen/Qwen3.5-2B, which differ in their default of `enable_thinking`.
+Sources: the chat templates of Qwen/Qwen3.5-9B and Qwen/Qwen3.5-2B, which differ in their default of `enable_thinking`.
 
-All texts are trimmed. The template raises for a system message that is not the first, unknown roles and a conversation
-without a question. Words around an inline ``<think>`` block, which it drops silently, are refused here. Reasoning is
-left out of history once a user asks again; every turn since the last question has a reasoning block, even if it is
-empty. Patched, every turn has.
+All texts are trimmed. Reasoning is left out of history once a user asks again; every turn since the last question has a
+reasoning block, even if it is empty. With `use_patched` every turn has one.
+
+The template raises for a system message that is not the first, unknown roles and a conversation without a question. It
+drops words around an inline ``<think>`` block silently (refused here).
 """
 
 from __future__ import annotations
@@ -13,19 +14,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..family import (
+    THINK_MARKS,
     BadMessage,
     Call,
     Conversation,
     Family,
-    Field,
     Reply,
     Turn,
     Writer,
     inline_thinking,
     read_function_tags,
+    to_json,
     write_function_tags,
+    write_thinking,
 )
-from .qwen3 import CALL_MARKS, STOPS, THINK_MARKS, wraps_results, write_tools
+from .qwen3 import CALL_ENDS, CALL_MARKS, STOPS, wraps_results, write_tools
 
 TOOLS_BEFORE = """# Tools
 
@@ -85,14 +88,14 @@ class Qwen35(Family):
         "a4aee8afcf2e0711942cf848899be66016f8d14a889ff9ede07bca099c28f715": {},
         "273d8e0e683b885071fb17e08d71e5f2a5ddfb5309756181681de4f5a1822d80": {"enable_thinking": False},
     }
-    reply = Reply(STOPS, CALL_MARKS | THINK_MARKS, read_function_tags, ("</tool_call>",))
+    reply = Reply(stops=STOPS, marks=CALL_MARKS | THINK_MARKS, read_call=read_function_tags, call_ends=CALL_ENDS)
 
     def opening(self, conv: Conversation, out: Writer) -> None:
         if conv.last(is_query) < 0:
             raise BadMessage("messages", "holds no user message that asks something, which this format needs")
         if conv.tools and conv.role(0) != "system":
             out.frame("<|im_start|>system\n")
-            write_tools(conv, TOOLS_BEFORE, TOOLS_AFTER, out)
+            write_tools(map(to_json, conv.tools), TOOLS_BEFORE, TOOLS_AFTER, out)
             out.frame("<|im_end|>\n")
 
     def turn(self, conv: Conversation, i: int, out: Writer) -> None:
@@ -128,7 +131,7 @@ class Qwen35(Family):
         out.frame("<|im_start|>system\n")
         if conv.tools:
             with out.outside():
-                write_tools(conv, TOOLS_BEFORE, TOOLS_AFTER, out)
+                write_tools(map(to_json, conv.tools), TOOLS_BEFORE, TOOLS_AFTER, out)
             out.frame("\n\n" if text else "")
         out.body(text)
         out.frame("<|im_end|>\n")
@@ -139,9 +142,7 @@ class Qwen35(Family):
         asked = conv.last(is_query)
         out.frame("<|im_start|>assistant\n")
         if i > asked or self._always_thinks(conv) or (reasoning and conv.keeps_reasoning(i, asked)):
-            out.frame("<think>\n")
-            out.body(reasoning, Field.REASONING)
-            out.frame("\n</think>\n\n")
+            write_thinking(reasoning, out)
         out.body(text)
         before = "\n\n<tool_call>\n" if text.strip() else "<tool_call>\n"
         for call in conv[i].calls:

@@ -1,6 +1,6 @@
 """Qwen3.6: as Qwen3.5, with values in calls spelt as JSON and a switch that keeps reasoning in history.
 
-Source: the chat template of Qwen/Qwen3.6-35B-A3B.
+Source: the chat template of Qwen/Qwen3.6-35B-A3B. What it raises for and drops is as in Qwen3.5.
 """
 
 from __future__ import annotations

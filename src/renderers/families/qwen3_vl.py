@@ -3,15 +3,17 @@
 Sources: the chat templates of Qwen/Qwen3-VL-8B-Instruct and Qwen/Qwen3-VL-8B-Thinking.
 
 Where Qwen3 prints a list of parts as nothing, these print their texts, in every role; pictures and videos are refused
-here. Both drop messages of unknown roles such as ``developer`` silently (refused here). The Instruct template also
-drops reasoning (refused) and a system message that is not the first (written here, as the Thinking template does).
+here.
+
+Both templates drop messages of unknown roles such as ``developer`` silently (refused here), the Instruct one also
+reasoning (refused here) and a system message that is not the first (written here, as the Thinking one does).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..family import Conversation, Turn, Writer
+from ..family import Conversation, Turn, Writer, keyed_text
 from .qwen3 import Qwen3Instruct, Qwen3Thinking, wraps_results
 
 SIZES = ("2B", "4B", "8B", "32B", "30B-A3B", "235B-A22B")
@@ -35,7 +37,7 @@ class Qwen3VL(Qwen3Instruct):
             super().turn(conv, i, out)
 
     def _text(self, conv: Conversation, i: int) -> str:
-        return conv[i].text
+        return keyed_text(conv[i], conv.policy.parity)
 
     def _assistant(self, conv: Conversation, i: int, text: str, out: Writer) -> None:
         out.frame("<|im_start|>assistant\n")
@@ -54,7 +56,7 @@ class Qwen3VLThinking(Qwen3Thinking):
     templates = {"36e042fe45641f067b1f2381fcc8955d10d956a3ed333ecdf7f7eb0916f68956": {}}
 
     def _text(self, conv: Conversation, i: int) -> str:
-        return conv[i].text
+        return keyed_text(conv[i], conv.policy.parity)
 
     def _asked(self, conv: Conversation) -> int:
         return conv.last(is_query, default=len(conv) - 1)
