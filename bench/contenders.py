@@ -20,8 +20,9 @@ FAMILY_OPTIONS: dict[str, dict[str, Any]] = {"gpt-oss": {"dialect": "template"}}
 """Options that make our renderer write what the model's chat template writes."""
 
 MODEL_TYPES = {"qwen3.5": "qwen3_5", "qwen3.6": "qwen3_5", "minimax-m2": "minimax_m2"}
-"""What config.json would say, where it matters: the class that tokenizer_config.json names (Qwen2Tokenizer, GPT2Tokenizer)
-splits words otherwise than these models' tokenizer.json."""
+"""What config.json would say, where it matters: the class that tokenizer_config.json names (Qwen2Tokenizer,
+GPT2Tokenizer) splits words otherwise than these models' tokenizer.json.
+"""
 
 
 class Model(NamedTuple):

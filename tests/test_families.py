@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from renderers import create_renderer
+from renderers import FamilyRenderer, create_renderer
 from renderers.families import families
 from tests import oracles
 from tests.conversations import Case, conversations
@@ -53,6 +53,7 @@ def test_a_folder_is_known_by_its_template(key: str, tmp_path: Path) -> None:
     made = create_renderer(str(folder))
     digest = hashlib.sha256(case.path.read_bytes()).hexdigest()
     name, options = NAMES[key]
+    assert isinstance(made, FamilyRenderer)
     assert (made.identity.name, made.identity.chosen_by) == (name, "template")
     assert made.identity.template_sha256 == digest
     assert digest in families()[name].templates

@@ -72,7 +72,9 @@ def tokenizer(name: str) -> Any:
 
 
 def made(name: str, **options: Any) -> FamilyRenderer:
-    return create_renderer(tokenizer(name), name, **options)  # type: ignore[no-any-return]
+    renderer = create_renderer(tokenizer(name), name, **options)
+    assert isinstance(renderer, FamilyRenderer)
+    return renderer
 
 
 def code(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from .._errors import BadOption, RenderersWarning
 from .._family import Family
@@ -33,7 +33,7 @@ def create_renderer(
     use_patched: bool = False,
     parity: bool = False,
     **options: Any,
-) -> Any:
+) -> FamilyRenderer | DefaultRenderer:
     """A renderer for a model.
 
     For a template that no family reproduces it is a `DefaultRenderer`, which has the same methods and says why it
@@ -78,7 +78,7 @@ def create_renderer(
     named_parsers = {name: value for name, value in named.items() if value is not None}
     given = {**options, **named_parsers}
     if isinstance(chosen, str) and (other := registered(chosen)) is not None:
-        return other(tokenizer, **given)
+        return cast("FamilyRenderer", other(tokenizer, **given))
     if chosen is None or isinstance(chosen, (str, Family)):
         older = chosen is not None or preserve_all_thinking or preserve_thinking_between_tool_calls or named_parsers
         knobs["thinking_retention"] = thinking_retention or ("all" if older else "tool_cycle")
@@ -101,7 +101,7 @@ def create_renderer(
     if isinstance(chosen, CustomRendererConfig):
         from .custom import make_custom
 
-        return make_custom(tokenizer, chosen)
+        return cast("FamilyRenderer", make_custom(tokenizer, chosen))
     explicit = {name: value for name, value in given.items() if name in chosen.model_fields_set}
     made = _made(tokenizer, chosen.name, given, explicit, chosen.thinking_retention, parity=parity, **chosen.knobs())
     if not isinstance(chosen, AutoRendererConfig):
