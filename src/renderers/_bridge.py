@@ -116,7 +116,7 @@ def _extend(
     sampled = plain_ids(completion)
     reader = r.reader(prompt_ids=prompt)
     # Behind results a prompt may leave open what the one behind the question had said.
-    may_reason = reader.state is REASONING or CONTENT not in (reader.state, r.reader().state)
+    may_reason = reader.state is REASONING or CONTENT not in (reader.state, r._opening_state)
     reader.feed(sampled)
     place = reader.place
     parsed, _ = reader.finish()

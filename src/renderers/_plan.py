@@ -74,37 +74,24 @@ def plan(
     return Plan(source, identity, family, policy, retention, options)
 
 
-def family_named(name: str) -> str | None:
-    """The name of a known format, however its signs are spelt (``qwen3_vl``, ``glm5``), or None."""
-    from .families import families
-
-    known = families()
-    return name if name in known else {_letters(each): each for each in known}.get(_letters(name))
-
-
-def _letters(name: str) -> str:
-    return "".join(filter(str.isalnum, name.lower()))
-
-
 def _choose(source: Source, name: str, options: Mapping[str, Any]) -> tuple[Identity, Family | None]:
     """The format, and why it; no family where only the model's own template can serve."""
-    from .families import families
+    from .families import families, named
 
     digest = _digest(source)
-    known = families()
-    name = family_named(name) or name
-    if name not in (*known, "auto", FALLBACK):
-        raise BadOption(f"no renderer is named {name!r}; there are {', '.join(sorted([*known, 'auto', FALLBACK]))}")
-    if name in known:
-        kind = known[name]
+    if name not in ("auto", FALLBACK):
+        kind = named(name)
+        if kind is None:
+            offered = ", ".join(sorted([*families(), "auto", FALLBACK]))
+            raise BadOption(f"no renderer is named {name!r}; there are {offered}")
         defaults = kind.models.get(source.name or "") or kind.templates.get(digest or "") or {}
-        return Identity(name, source.name, "name", digest), _with_options(kind(**defaults), options)
+        return Identity(kind.name, source.name, "name", digest), _with_options(kind(**defaults), options)
     if name == "auto":
-        for kind in known.values():
+        for kind in families().values():
             if source.name is not None and source.name in kind.models:
                 identity = Identity(kind.name, source.name, "model id", digest, _difference(source.name, digest, kind))
                 return identity, _with_options(kind(**kind.models[source.name]), options)
-        for kind in known.values():
+        for kind in families().values():
             if digest is not None and digest in kind.templates:
                 return Identity(kind.name, source.name, "template", digest), _with_options(
                     kind(**kind.templates[digest]), options
@@ -112,7 +99,7 @@ def _choose(source: Source, name: str, options: Mapping[str, Any]) -> tuple[Iden
     if source.template is None:
         raise BadOption(
             f"cannot tell the chat format of {source.name or 'this tokenizer'}: no model id or template that is known; "
-            f"name a renderer: {', '.join(sorted(known))}"
+            f"name a renderer: {', '.join(sorted(families()))}"
         )
     note = "not a known model or template: its own chat template is run, without masks, call parsing and bridges"
     return Identity(FALLBACK, source.name, "fallback" if name == "auto" else "name", digest, note), None

@@ -20,7 +20,7 @@ from ._parsed import ParsedResponse, ParsedToolCall
 from ._read import read_messages, read_tools, tool_schemas
 from ._reader import Reader, Table
 from ._rendered import Bools, RenderedTokens, plain_ids
-from ._reply import Affixes
+from ._reply import Affixes, State
 from ._tokenizers import Source
 from ._writer import Writer
 
@@ -237,6 +237,11 @@ class Renderer:
     @cached_property
     def _closes(self) -> Closes:
         return self._probes.closes()
+
+    @cached_property
+    def _opening_state(self) -> State:
+        """Where a reader stands behind this renderer's own generation prompt."""
+        return self.reader().state
 
     @cached_property
     def _prompts(self) -> tuple[list[int], ...]:

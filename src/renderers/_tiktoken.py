@@ -74,12 +74,14 @@ def tiktoken_tokenizer(path: Path, added: Mapping[int, Mapping[str, Any]]) -> to
         ]
     )
     full.decoder = decoders.ByteLevel()
-    for id_ in range(size, max([size + _CONTROLS, *(id_ + 1 for id_ in added)])):
-        token = added.get(id_, {})
-        content = str(token.get("content", f"<|reserved_token_{id_}|>"))
-        full.add_tokens([AddedToken(content, special=bool(token.get("special", True)), normalized=False)])
-        if full.token_to_id(content) != id_:
-            raise BadOption(f"{path}: the control token {content!r} is not new, so it cannot have the id {id_}")
+    ids = range(size, max([size + _CONTROLS, *(id_ + 1 for id_ in added)]))
+    entries = [{"content": f"<|reserved_token_{id_}|>", **added.get(id_, {})} for id_ in ids]
+    full.add_tokens(
+        [AddedToken(str(e["content"]), special=bool(e.get("special", True)), normalized=False) for e in entries]
+    )
+    for id_, entry in zip(ids, entries, strict=True):
+        if full.token_to_id(str(entry["content"])) != id_:
+            raise BadOption(f"{path}: the control token {entry['content']!r} is not new, so it cannot have id {id_}")
     return full
 
 

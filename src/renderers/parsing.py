@@ -15,7 +15,7 @@ from ._read import tool_schemas
 from ._reader import Reader, Table
 from ._reply import REASONING, Affixes
 from ._tokenizers import load
-from .families import families
+from .families import named
 
 _FORMATS = {
     "parse_deepseek_v3": "deepseek-v3",
@@ -44,7 +44,9 @@ def parse(
         _control_ids: ids of control tokens, which older callers pass; they are looked up in the tokenizer.
     """
     ours = load(tokenizer).tokenizer
-    reply = families()[name].reply
+    family = named(name)
+    assert family is not None
+    reply = family.reply
     schemas = tool_schemas(tools) if tools else None
     reader = Reader(Table(reply, ours.controls), ours, Affixes(), schemas, CALL_TYPE)
     if prefilled_thinking:

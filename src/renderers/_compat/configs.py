@@ -18,8 +18,8 @@ from pydantic import ConfigDict, Field, model_validator
 from .._errors import BadOption
 from .._family import Family
 from .._messages import Policy, Retention
-from .._plan import FALLBACK, family_named
-from ..families import families
+from .._plan import FALLBACK
+from ..families import families, named
 from .retention import refuse_contradiction
 
 if TYPE_CHECKING:
@@ -154,12 +154,13 @@ def config_from_name(name: str) -> BaseRendererConfig | None:
         return None
     if name == "custom":
         raise BadOption("a custom renderer has no config without its import_path; make a CustomRendererConfig")
-    classes = config_classes()
-    found: Any = classes.get(family_named(name) or name) if isinstance(name, str) else None
-    if found is None:
-        raise BadOption(f"no renderer is named {name!r}; there are {', '.join(sorted(classes))}")
-    made: BaseRendererConfig = found()
-    return made
+    if name == FALLBACK:
+        return DefaultRendererConfig()
+    family = named(name) if isinstance(name, str) else None
+    if family is None:
+        raise BadOption(f"no renderer is named {name!r}; there are {', '.join(sorted(config_classes()))}")
+    made: Any = config_class(family)
+    return made()  # type: ignore[no-any-return]
 
 
 def config_of(family: Family, policy: Policy, retention: Retention) -> BaseRendererConfig:

@@ -10,7 +10,7 @@ from .._reader import Reader, Table
 from .._rendered import plain_ids
 from .._reply import BETWEEN, CALL, Affixes, Reply
 from .._tokenizers import load
-from ..families import families
+from ..families import named
 from .results import CALL_TYPE
 
 
@@ -39,7 +39,9 @@ class FormatToolParser:
 
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = load(tokenizer).tokenizer
-        reply = families()[self.format].reply
+        family = named(self.format)
+        assert family is not None
+        reply = family.reply
         marks = {text: mark for text, mark in reply.marks.items() if mark.to in (CALL, BETWEEN)}
         if missing := sorted({*marks, *reply.call_ends} - set(self._tokenizer.controls)):
             raise TokenizerMismatch(f"the tokenizer has no {', '.join(missing)}, which {self.format} calls need")

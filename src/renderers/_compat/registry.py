@@ -6,25 +6,29 @@ from functools import lru_cache
 from typing import Any
 
 from .._plan import FALLBACK
-from ..families import families
+from ..families import families, named
 from .renderers import renderer_class
 
 
 @lru_cache(maxsize=1)
 def renderer_registry() -> dict[str, type]:
-    """Renderer name → class. A class added here can be named in `create_renderer`."""
+    """Renderer name → class: ours, those under the entry point ``renderers.renderers``, and those added here."""
+    from importlib.metadata import entry_points  # slow to import
+
     from .default import DefaultRenderer
 
-    return {**{name: renderer_class(family) for name, family in families().items()}, FALLBACK: DefaultRenderer}
+    others = {entry.name: entry.load() for entry in entry_points(group="renderers.renderers")}
+    made = {name: renderer_class(family) for name, family in families().items()}
+    return {**others, **made, FALLBACK: DefaultRenderer}
 
 
 def registered(name: str) -> type | None:
-    """A class that somebody added to the registry, or None."""
-    if not renderer_registry.cache_info().currsize:  # nobody has seen it yet
+    """A class of somebody else's by its name in the registry, or None."""
+    family = named(name)
+    if name in ("auto", FALLBACK) or (family and not renderer_registry.cache_info().currsize):
         return None
-    family = families().get(name)
-    found = renderer_registry().get(name)
-    return None if name == FALLBACK or (family and found is renderer_class(family)) else found
+    found = renderer_registry().get(family.name if family else name)
+    return None if family and found is renderer_class(family) else found
 
 
 @lru_cache(maxsize=1)
@@ -39,13 +43,14 @@ def older_name(module: str, name: str) -> Any:
     Raises:
         AttributeError: no family has such a class.
     """
-    kinds = {family.__name__: family for family in families().values()}
-    if (family := kinds.get(name.removesuffix("Renderer"))) is not None and name.endswith("Renderer"):
+    prefix = name.removesuffix("Config").removesuffix("Renderer")
+    family = next((kind for kind in (named(prefix), *families().values()) if kind and kind.__name__ == prefix), None)
+    if name == f"{prefix}Renderer" and family is not None:
         return renderer_class(family)
-    if name.endswith("RendererConfig"):
+    if name == f"{prefix}RendererConfig":
         from . import configs
 
-        if (family := kinds.get(name.removesuffix("RendererConfig"))) is not None:
+        if family is not None:
             return configs.config_class(family)
         if hasattr(configs, name):
             return getattr(configs, name)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pkgutil
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib import import_module
-from importlib.metadata import entry_points
 
 from .._family import Family
 
@@ -13,13 +12,40 @@ from .._family import Family
 @lru_cache(maxsize=1)
 def families() -> dict[str, type[Family]]:
     """Every family by name: ours, and those that installed packages add."""
-    found: dict[str, type[Family]] = {}
-    for module in pkgutil.iter_modules(__path__):
-        if not module.name.startswith("_"):
-            for value in vars(import_module(f"{__name__}.{module.name}")).values():
-                if isinstance(value, type) and issubclass(value, Family) and "name" in vars(value):
-                    found[value.name] = value
+    from importlib.metadata import entry_points  # slow to import
+
+    found = {family.name: family for module in _modules() for family in _of_module(module)}
     for entry in entry_points(group="renderers.families"):
         family = entry.load()
         found.setdefault(family.name, family)
     return found
+
+
+def named(name: str) -> type[Family] | None:
+    """A family by its name, however its signs are spelt (``qwen3_vl``, ``glm5``), or None.
+
+    Looks first into the files whose name the family's begins with, so that naming one does not import all.
+    """
+    wanted = _letters(name)
+    likely = [module for module in _modules() if wanted.startswith(_letters(module))]
+    for module in sorted(likely, key=len, reverse=True):
+        for family in _of_module(module):
+            if _letters(family.name) == wanted:
+                return family
+    return {_letters(family.name): family for family in families().values()}.get(wanted)
+
+
+def _modules() -> list[str]:
+    return [module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_")]
+
+
+@cache
+def _of_module(module: str) -> list[type[Family]]:
+    """The families that a file defines."""
+    loaded = import_module(f"{__name__}.{module}")
+    kinds = [value for value in vars(loaded).values() if isinstance(value, type) and issubclass(value, Family)]
+    return [kind for kind in kinds if kind.__module__ == loaded.__name__ and "name" in vars(kind)]
+
+
+def _letters(name: str) -> str:
+    return "".join(filter(str.isalnum, name.lower()))
