@@ -61,7 +61,7 @@ def steps(key: str) -> list[Step]:
     documents continue a prompt, so there are more."""
     rare = FORMATS[key].drops_reasoning == "always" and FORMATS[key].thinks({})
     found = []
-    for case in conversations(key, CONVERSATIONS * (2 if rare else 1), seed=11):
+    for case in conversations(key, 360 if rare else 180, seed=12):
         r = renderer(key, **case.kwargs)
         whole = r.render(case.messages, tools=case.tools)
         for i, prompt in prompts(key, case):
