@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, cast, overload
+from typing import TYPE_CHECKING, Any, cast, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,34 @@ Bools = npt.NDArray[np.bool_]
 Span = tuple[int, int]
 
 
-class RenderedTokens:
+class ReadsLikeIds:
+    """Something with `token_ids` that reads like the list of them."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        @property
+        def token_ids(self) -> list[int]: ...
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.token_ids)
+
+    @overload
+    def __getitem__(self, index: int) -> int: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[int]: ...
+    def __getitem__(self, index: int | slice) -> int | list[int]:
+        return self.token_ids[index]
+
+    def __add__(self, other: Sequence[int]) -> list[int]:
+        return [*self.token_ids, *other]
+
+    def __radd__(self, other: Sequence[int]) -> list[int]:
+        return [*other, *self.token_ids]
+
+
+class RenderedTokens(ReadsLikeIds):
     """Token ids with attribution; reads like the list of its ids.
 
     All vectors have one entry a token, or are empty when unknown. In the result of a bridge, indices and
@@ -108,22 +135,6 @@ class RenderedTokens:
 
     def __len__(self) -> int:
         return len(self._array) if self._array is not None else len(self._list or ())
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self.token_ids)
-
-    @overload
-    def __getitem__(self, index: int) -> int: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[int]: ...
-    def __getitem__(self, index: int | slice) -> int | list[int]:
-        return self.token_ids[index]
-
-    def __add__(self, other: Sequence[int]) -> list[int]:
-        return [*self.token_ids, *other]
-
-    def __radd__(self, other: Sequence[int]) -> list[int]:
-        return [*other, *self.token_ids]
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, list):

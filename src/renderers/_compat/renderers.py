@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from .. import _renderer
+from .._bridge import Bridge
 from .._derive import RESULT, USER, probe_turn
 from .._errors import BadOption
 from .._family import Family
@@ -114,8 +116,21 @@ class FamilyRenderer(_renderer.Renderer):
         """
         prompt = prev_prompt_ids if previous_prompt_ids is None else previous_prompt_ids
         completion = prev_completion_ids if previous_completion_ids is None else previous_completion_ids
-        extended = self.explain_bridge(prompt, completion, new_messages, tools=tools).rendered
-        return None if extended is None else RenderedTokens.of(extended)
+        rendered: Any = self.explain_bridge(prompt, completion, new_messages, tools=tools).rendered
+        return cast("RenderedTokens | None", rendered)
+
+    def explain_bridge(
+        self,
+        previous_prompt_ids: Sequence[int],
+        previous_completion_ids: Sequence[int],
+        new_messages: Sequence[Mapping[str, Any]],
+        *,
+        tools: Any = None,
+    ) -> Bridge:
+        """As `bridge_to_next_turn`, with the typed reason where there is no bridge."""
+        outcome = super().explain_bridge(previous_prompt_ids, previous_completion_ids, new_messages, tools=tools)
+        extended: Any = None if outcome.rendered is None else RenderedTokens.of(outcome.rendered)
+        return replace(outcome, rendered=extended)
 
 
 _CLASSES: dict[Any, type[FamilyRenderer]] = {}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, cast, overload
+from typing import Any, cast
 
 from .. import _parsed, _rendered
 from .._calls import ToolCallParseStatus
-from .._rendered import Bools, Ints, Span
+from .._rendered import Bools, Ints, ReadsLikeIds, Span
 from .._writer import Field
 
 _LISTS = ("token_ids", "message_indices", "sampled_mask", "is_content", "message_roles", "message_tool_names")
@@ -16,7 +16,7 @@ _ARRAYS = "_arrays"
 
 
 @dataclass(eq=False)
-class RenderedTokens:
+class RenderedTokens(ReadsLikeIds):
     """Token ids and, for each, whose they are. A dataclass of lists, which are made when first read.
 
     Reads like the list of its ids. All vectors have one entry a token, or are empty when unknown. In the result of a
@@ -137,22 +137,6 @@ class RenderedTokens:
 
     def __len__(self) -> int:
         return len(self.token_ids) if "token_ids" in self.__dict__ else len(self.arrays)
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self.token_ids)
-
-    @overload
-    def __getitem__(self, index: int) -> int: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[int]: ...
-    def __getitem__(self, index: int | slice) -> int | list[int]:
-        return self.token_ids[index]
-
-    def __add__(self, other: Sequence[int]) -> list[int]:
-        return [*self.token_ids, *other]
-
-    def __radd__(self, other: Sequence[int]) -> list[int]:
-        return [*other, *self.token_ids]
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, list):
