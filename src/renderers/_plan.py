@@ -76,7 +76,7 @@ def plan(
 
 def _choose(source: Source, name: str, options: Mapping[str, Any]) -> tuple[Identity, Family | None]:
     """The format, and why it; no family where only the model's own template can serve."""
-    from .families import families, named
+    from .families import families, named, own_families
 
     digest = _digest(source)
     if name not in ("auto", FALLBACK):
@@ -86,12 +86,12 @@ def _choose(source: Source, name: str, options: Mapping[str, Any]) -> tuple[Iden
             raise BadOption(f"no renderer is named {name!r}; there are {offered}")
         defaults = kind.models.get(source.name or "") or kind.templates.get(digest or "") or {}
         return Identity(kind.name, source.name, "name", digest), _with_options(kind(**defaults), options)
-    if name == "auto":
-        for kind in families().values():
+    for known in (own_families, families) if name == "auto" else ():  # other people's only where ours do not know it
+        for kind in known().values():
             if source.name is not None and source.name in kind.models:
                 identity = Identity(kind.name, source.name, "model id", digest, _difference(source.name, digest, kind))
                 return identity, _with_options(kind(**kind.models[source.name]), options)
-        for kind in families().values():
+        for kind in known().values():
             if digest is not None and digest in kind.templates:
                 return Identity(kind.name, source.name, "template", digest), _with_options(
                     kind(**kind.templates[digest]), options

@@ -44,7 +44,9 @@ def older_name(module: str, name: str) -> Any:
         AttributeError: no family has such a class.
     """
     prefix = name.removesuffix("Config").removesuffix("Renderer")
-    family = next((kind for kind in (named(prefix), *families().values()) if kind and kind.__name__ == prefix), None)
+    family = named(prefix)
+    if family is None or family.__name__ != prefix:
+        family = {kind.__name__: kind for kind in families().values()}.get(prefix)
     if name == f"{prefix}Renderer" and family is not None:
         return renderer_class(family)
     if name == f"{prefix}RendererConfig":

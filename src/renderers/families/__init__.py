@@ -9,12 +9,17 @@ from importlib import import_module
 from .._family import Family
 
 
+def own_families() -> dict[str, type[Family]]:
+    """The families of this package by name."""
+    return {family.name: family for module in _modules() for family in _of_module(module)}
+
+
 @lru_cache(maxsize=1)
 def families() -> dict[str, type[Family]]:
     """Every family by name: ours, and those that installed packages add."""
     from importlib.metadata import entry_points  # slow to import
 
-    found = {family.name: family for module in _modules() for family in _of_module(module)}
+    found = own_families()
     for entry in entry_points(group="renderers.families"):
         family = entry.load()
         found.setdefault(family.name, family)
